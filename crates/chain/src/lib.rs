@@ -1,0 +1,1 @@
+//! Bytes to chain: the record encoding and its two hash chains.

@@ -1,0 +1,2 @@
+//! The `creditbank` command line.
+fn main() {}

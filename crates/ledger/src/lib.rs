@@ -1,0 +1,1 @@
+//! The credit bank as a pure state machine: commands, events, state, invariants.

@@ -1,0 +1,1 @@
+//! gRPC services, wiring, configuration and the clock.

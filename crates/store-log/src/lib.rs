@@ -1,0 +1,1 @@
+//! The EventStore on append-only segment files, the embedded default.

@@ -1,0 +1,1 @@
+//! The EventStore contract, its conformance suite and an in-memory reference.

@@ -1,0 +1,1 @@
+//! The auditor's verifier: no network, no async, no sled.
