@@ -1,1 +1,3 @@
 //! One integration binary: tests that join several crates.
+
+mod generated;
