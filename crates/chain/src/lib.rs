@@ -15,6 +15,7 @@ mod builder;
 mod bytes;
 mod checksum;
 mod commitment;
+mod decode;
 mod error;
 mod hash;
 mod head;
@@ -28,11 +29,12 @@ mod zeros;
 
 pub use block::{
     BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_FORMAT, BLOCK_HEADER_LEN, BLOCK_MAGIC,
-    BLOCK_OVERHEAD_LEN, Block, BlockHeader, block_checksum, decode_block, peek_block_len,
+    BLOCK_OVERHEAD_LEN, Block,
 };
 pub use builder::{BlockBuilder, LearnerTip, Pushed};
 pub use checksum::ChecksumKey;
 pub use commitment::{Salt, commit};
+pub use decode::{BlockHeader, block_checksum, decode_block, peek_block_len};
 pub use error::{BlockError, InstitutionError, LeafError, ParseError, SegmentError};
 pub use hash::{CHAIN_CONTEXT, Hash, chain_hash};
 pub use head::Head;
