@@ -1,1 +1,94 @@
-//! The EventStore contract, its conformance suite and an in-memory reference.
+//! The [`EventStore`] contract: everything a back end must promise, its conformance suite, and an
+//! in-memory reference.
+//!
+//! The contract assumes no file: a log of segment files and a database table of blocks both fit.
+
+pub mod contract;
+mod error;
+mod memory;
+
+use std::future::Future;
+
+use chain::{Block, Head, Position, Record};
+
+pub use error::{AppendError, BoxError, Corruption, Fault, ReadError};
+pub use memory::MemoryStore;
+
+/// An opaque 16-byte keyed hash under which a record can be found (see `ledger::keys`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub [u8; 16]);
+
+/// Tells a store under which keys each record is found. Must be a pure function of the record and of
+/// the record at position 0, which is where a ledger keeps what its keys are derived from.
+///
+/// Order: whenever a store is opened, and before anything else, it calls this for the record at
+/// position 0 if there is one; then for records in order of position, each at least once between the
+/// first that its index does not cover and the head; then for every appended record. When it erases a
+/// record it asks for the keys before and after, out of order, to drop those that are gone. An erased
+/// record yields the keys that its leaf alone gives.
+pub trait Keys: Send + Sync + 'static {
+    /// The keys of one record.
+    fn keys_of(&self, record: &Record) -> Vec<Key>;
+}
+
+/// Everything a back end must promise. There is one writer at a time; readers are as many as you like.
+pub trait EventStore: Send + Sync + 'static {
+    /// The head: size and chain hash after the last durable record.
+    fn head(&self) -> impl Future<Output = Result<Head, Fault>> + Send;
+
+    /// Appends a block that continues `expected`; on `Ok` it is durable, can be read and found.
+    ///
+    /// # Errors
+    /// Each variant of [`AppendError`] says whether anything was written.
+    fn append(
+        &self,
+        expected: Head,
+        block: Block,
+    ) -> impl Future<Output = Result<Head, AppendError>> + Send;
+
+    /// Records from `from` on, in order: the first whatever its length, and more as long as the sum of
+    /// their frames is at most `bytes_max`. None when `from` is the head's size.
+    ///
+    /// # Errors
+    /// [`ReadError::PastHead`] when `from` is greater than the head's size.
+    fn read(
+        &self,
+        from: Position,
+        bytes_max: u64,
+    ) -> impl Future<Output = Result<Vec<Record>, ReadError>> + Send;
+
+    /// The records at these positions, in the order asked; a position may be asked for twice.
+    ///
+    /// # Errors
+    /// [`ReadError::PastHead`] when there is no record at one of them.
+    fn get(
+        &self,
+        positions: &[Position],
+    ) -> impl Future<Output = Result<Vec<Record>, ReadError>> + Send;
+
+    /// For each key, the position of the latest record with that key, up to the head. A key that only
+    /// the body of an erased record gave no longer leads to that record.
+    fn find(
+        &self,
+        keys: &[Key],
+    ) -> impl Future<Output = Result<Vec<Option<Position>>, ReadError>> + Send;
+
+    /// Overwrites salt and body of these records with zeros, durably; then remembers durably that
+    /// every erasure event up to and including `through` has been carried out. Idempotent; the mark
+    /// never goes back.
+    ///
+    /// # Errors
+    /// [`Fault::NotErasable`], and then nothing is changed, when `through` is not below the head or a
+    /// position is not in a block before the one that holds `through`.
+    fn erase(
+        &self,
+        positions: &[Position],
+        through: Position,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The greatest `through` of all completed [`EventStore::erase`]; `None` before the first.
+    fn erased_through(&self) -> impl Future<Output = Result<Option<Position>, Fault>> + Send;
+
+    /// Returns the head as soon as its size is greater than `position`.
+    fn wait_past(&self, position: Position) -> impl Future<Output = Result<Head, Fault>> + Send;
+}
