@@ -239,6 +239,13 @@ impl Block {
         self.bad_commitments().next()
     }
 
+    /// Whether every commitment holds and no record is erased: what recovery asks of the last block of a
+    /// log, where zeros are no excuse (`ledger-data/README.md` section 10).
+    #[must_use]
+    pub fn all_commitments_hold(&self) -> bool {
+        self.records.iter().all(Record::commitment_holds)
+    }
+
     fn index_of(&self, position: Position) -> Option<usize> {
         let index = usize::try_from(position.0.checked_sub(self.prev.size)?).ok()?;
         (index < self.records.len()).then_some(index)
