@@ -1,3 +1,4 @@
 //! One integration binary: tests that join several crates.
 
+mod fuzz;
 mod generated;

@@ -1,1 +1,3 @@
 //! Bodies of the fuzz targets, and helpers shared by the integration tests.
+
+pub mod fuzz_chain;
