@@ -10,6 +10,7 @@ use crate::commitment::{Salt, commit};
 use crate::error::BlockError;
 use crate::hash::Hash;
 use crate::leaf::{LEAF_LEN_MIN, Leaf};
+use crate::position::Position;
 use crate::zeros::is_zero;
 
 /// Bytes of the two lengths that open a frame.
@@ -97,7 +98,7 @@ impl Record {
         let mut reader = Reader::new(bytes);
         let frame = FrameBytes::read(&mut reader)?;
         let leaf = Leaf::decode(frame.leaf()).map_err(|source| BlockError::Leaf {
-            position: Default::default(),
+            position: Position(0),
             source,
         })?;
         Ok((frame.record(leaf), reader.offset()))
