@@ -1,1 +1,151 @@
-//! (being written)
+//! Decisions: from a command to the events that carry it out, or the reason why not.
+//!
+//! A decision proposes events and has each admitted by [`admit`](crate::admit()), so that the server
+//! records nothing an auditor would refuse. It also answers repetitions: what was done before with the
+//! same content is not done again, and the answer says where it stands.
+
+mod achievement;
+mod learner;
+mod registry;
+
+use crate::command::{Action, Actor, Command, Decision};
+use crate::event::{Body, Event};
+use crate::ids::{Handle, InstitutionId, Position, Revision, Timestamp};
+use crate::rejection::Rejection;
+use crate::state::{Refusal, State};
+use crate::words::{LearnerReference, PendingReason};
+
+/// What the ledger decides on a command at that time: events to append, or that it was so already.
+///
+/// # Errors
+/// The first rule that says no, in the order of [`Rejection`]; or what a partial state lacks.
+pub fn decide(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
+    let proposal = propose(state, command, at)?;
+    let mut after: Option<State> = None;
+    for (idx, event) in proposal.events.iter().enumerate() {
+        crate::admit(after.as_ref().unwrap_or(state), event, at)?;
+        // Most decisions are one event: only what a next one must see is applied.
+        if idx + 1 < proposal.events.len() {
+            after.get_or_insert_with(|| state.clone()).apply(event);
+        }
+    }
+    Ok(proposal)
+}
+
+/// The open account that a reference leads to, after merges: its handle, its next revision, and why it is
+/// provisional if it is.
+///
+/// # Errors
+/// [`Rejection::UnresolvedLearner`] when it leads to nobody, and what the actor may not ask; or what a
+/// partial state lacks.
+pub fn find_learner(
+    state: &State,
+    actor: &Actor,
+    reference: &LearnerReference,
+    at: Timestamp,
+) -> Result<(Handle, Revision, Option<PendingReason>), Refusal> {
+    let by = By { state, actor, at };
+    match by.resolve(reference)? {
+        learner::Resolved::Account(handle, pending) => {
+            let found = state.learner(handle)?.ok_or(Rejection::UnknownLearner)?;
+            Ok((handle, found.revision, pending))
+        }
+        learner::Resolved::Nobody(_) => Err(Rejection::UnresolvedLearner.into()),
+    }
+}
+
+fn propose(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
+    let by = By { state, actor: &command.actor, at };
+    match &command.action {
+        Action::OpenLedger(opened) => {
+            let body = Body::LedgerOpened(opened.clone());
+            Ok(Decision::record(vec![by.operator_event(body)?]))
+        }
+        Action::RegisterLearner { .. }
+        | Action::UpdateLearner { .. }
+        | Action::LinkIdentity { .. }
+        | Action::UnlinkIdentity { .. }
+        | Action::MergeLearners { .. }
+        | Action::SeparateLearners { .. }
+        | Action::EraseLearner { .. }
+        | Action::EraseIdentity { .. } => learner::propose(&by, &command.action),
+        Action::Submit { .. }
+        | Action::Supersede { .. }
+        | Action::Suspend { .. }
+        | Action::Reinstate { .. }
+        | Action::Revoke { .. }
+        | Action::Reassign { .. } => achievement::propose(&by, &command.action),
+        _ => registry::propose(&by, &command.action),
+    }
+}
+
+/// Who asks, when, and of what state: what every proposal needs.
+struct By<'a> {
+    state: &'a State,
+    actor: &'a Actor,
+    at: Timestamp,
+}
+
+impl By<'_> {
+    /// An event that only the operator may make.
+    fn operator_event(&self, body: Body) -> Result<Event, Refusal> {
+        match self.actor {
+            Actor::Operator => Ok(self.event(InstitutionId::operator(), None, body)),
+            Actor::Institution(_) => Err(Rejection::NotAllowed { allowed: "the operator" }.into()),
+        }
+    }
+
+    /// An event on a learner's chain that is the actor's own statement.
+    fn own_event(&self, learner: Handle, body: Body) -> Event {
+        self.event(self.submitter(), Some(learner), body)
+    }
+
+    fn event(&self, issuer: InstitutionId, learner: Option<Handle>, body: Body) -> Event {
+        Event { issuer, submitter: self.submitter(), learner, body }
+    }
+
+    fn submitter(&self) -> InstitutionId {
+        match self.actor {
+            Actor::Operator => InstitutionId::operator(),
+            Actor::Institution(id) => id.clone(),
+        }
+    }
+
+    /// The actor may act for the institution; the operator may where `operator_too`.
+    fn acting_for(&self, id: &InstitutionId, operator_too: bool) -> Result<(), Refusal> {
+        match self.actor {
+            Actor::Operator if operator_too => Ok(()),
+            Actor::Operator => Err(Rejection::NotAllowed { allowed: "an institution" }.into()),
+            Actor::Institution(submitter) => {
+                self.state.registry().acting_for(id, submitter, self.at.date())?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The caller saw the learner's latest revision, or does not care.
+    fn fresh(&self, learner: Handle, expected: Option<Revision>) -> Result<(), Refusal> {
+        let Some(expected) = expected else { return Ok(()) };
+        let found = self.state.learner(learner)?.ok_or(Rejection::UnknownLearner)?;
+        let actual = found.revision;
+        if actual == expected {
+            return Ok(());
+        }
+        Err(Rejection::StaleRevision { expected, actual }.into())
+    }
+}
+
+impl Decision {
+    fn record(events: Vec<Event>) -> Self {
+        let learner = events.last().and_then(|event| event.learner);
+        Decision { events, already: None, learner, pending: None }
+    }
+
+    fn already(position: Position, learner: Option<Handle>) -> Self {
+        Decision { events: Vec::new(), already: Some(position), learner, pending: None }
+    }
+
+    fn pending(self, pending: Option<PendingReason>) -> Self {
+        Decision { pending, ..self }
+    }
+}

@@ -35,6 +35,7 @@ enum Tag {
     Identity = 10,
     Content = 11,
     Reopened = 12,
+    Erasures = 13,
 }
 
 impl KeySecret {
@@ -66,6 +67,12 @@ impl KeySecret {
     #[must_use]
     pub fn absorbed(&self, handle: Handle) -> Key {
         self.key(Tag::Absorbed, &[&handle.0])
+    }
+
+    /// All erasures: the latest is found under it.
+    #[must_use]
+    pub fn erasures(&self) -> Key {
+        self.key(Tag::Erasures, &[])
     }
 
     /// A learner's reopening after a separation.
@@ -209,7 +216,11 @@ pub fn keys_of(secret: &KeySecret, event: &Event) -> Vec<Key> {
         }
         Body::LearnerAbsorbed(_) | Body::LearnersSeparated(_) => keys.push(secret.absorbed(handle)),
         Body::LearnerReopened(_) => keys.push(secret.reopened(handle)),
-        Body::LearnerErased(erased) => keys.extend(erased.suppressed.iter().copied()),
+        Body::LearnerErased(erased) => {
+            keys.push(secret.erasures());
+            keys.extend(erased.suppressed.iter().copied());
+        }
+        Body::LearnerIdentityErased => keys.push(secret.erasures()),
         _ => {}
     }
     keys

@@ -30,7 +30,7 @@ pub use account::Account;
 pub use admit::admit;
 pub use amount::Credits;
 pub use command::{Action, Actor, Command, Decision};
-pub use decide::decide;
+pub use decide::{decide, find_learner};
 pub use event::{Body, Event, EventKind};
 pub use ids::{Date, Handle, InstitutionId, Key, Position, Revision, Timestamp};
 pub use keys::{KeySecret, keys_of};

@@ -1,1 +1,481 @@
-//! (being written)
+//! The state: what decisions need to know, and nothing else.
+//!
+//! A *complete* state has seen every event; what it does not hold does not exist. A *partial* state
+//! holds what was loaded into it; asking it for anything else is [`Refusal::Unloaded`], which names what
+//! to load. So a server keeps a bounded part in memory and can never decide on a fact it did not read.
+//!
+//! Facts are found under [`Key`]s, so no name, number or record id stands in memory. Maps are
+//! persistent: a clone costs nothing, and a failed attempt is dropped.
+
+use std::sync::Arc;
+
+use rpds::RedBlackTreeMapSync as Map;
+
+use crate::event::{Counterpart, LedgerOpened};
+use crate::ids::{Date, Handle, InstitutionId, Key, Position, Revision};
+use crate::keys::KeySecret;
+use crate::registry::Registry;
+use crate::rejection::Rejection;
+use crate::words::PendingReason;
+
+mod apply;
+
+pub use apply::{document_keys, identities};
+
+/// Why nothing was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The rules say no.
+    Rejected(Rejection),
+    /// A partial state lacks a fact: load it and ask again.
+    Unloaded(Need),
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Refusal::Rejected(rejection)
+    }
+}
+
+/// A fact that a decision needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// A learner.
+    Learner(Handle),
+    /// A record, by [`KeySecret::record`].
+    Record(Key),
+    /// A student number, by [`KeySecret::student`].
+    Student(Key),
+    /// A document, by [`KeySecret::document`].
+    Document(Key),
+    /// A pending document reference, by [`KeySecret::reference`].
+    Reference(Key),
+    /// A result, by [`KeySecret::result`].
+    Result(Key),
+    /// A request id, by [`KeySecret::request`].
+    Request(Key),
+}
+
+/// What [`Need`] asks for, as loaded; `None` inside says that it does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A learner.
+    Learner(Handle, Option<Learner>),
+    /// A record.
+    Record(Key, Option<RecordFact>),
+    /// A student number.
+    Student(Key, Option<Link>),
+    /// A document: who carries it.
+    Document(Key, Option<Handle>),
+    /// A pending document reference: its provisional account.
+    Reference(Key, Option<Handle>),
+    /// A result: the key of the record that claimed it last.
+    Result(Key, Option<Key>),
+    /// A request id.
+    Request(Key, Option<Request>),
+}
+
+impl Fact {
+    /// What it answers.
+    #[must_use]
+    pub fn need(&self) -> Need {
+        match self {
+            Self::Learner(handle, _) => Need::Learner(*handle),
+            Self::Record(key, _) => Need::Record(*key),
+            Self::Student(key, _) => Need::Student(*key),
+            Self::Document(key, _) => Need::Document(*key),
+            Self::Reference(key, _) => Need::Reference(*key),
+            Self::Result(key, _) => Need::Result(*key),
+            Self::Request(key, _) => Need::Request(*key),
+        }
+    }
+}
+
+/// Where a learner's account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Open.
+    Open,
+    /// Closed into another.
+    Merged(Handle),
+    /// Erased and closed.
+    Erased,
+}
+
+/// A learner's account, as far as decisions need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learner {
+    /// Where it stands.
+    pub standing: Standing,
+    /// Set for an account that is bound to no person: why, and whose reference it holds.
+    pub provisional: Option<(PendingReason, InstitutionId)>,
+    /// The revision that its next event gets.
+    pub revision: Revision,
+    /// Accounts taken in directly and not given back.
+    pub absorbed: Vec<Handle>,
+    /// [`KeySecret::document`] of the documents registered now.
+    pub documents: Vec<Key>,
+    /// [`KeySecret::identity`] of every document, name and birth date registered now.
+    pub identities: Vec<Key>,
+    /// Links of this account made before here have been erased.
+    pub links_erased: Option<Position>,
+}
+
+/// What is known under a record id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordFact {
+    /// A record.
+    Held(Record),
+    /// Erased with its learner; may not come back.
+    Suppressed,
+}
+
+/// A record, as far as decisions need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The account it is with, before merges.
+    pub learner: Handle,
+    /// The account it was first recorded for.
+    pub first_learner: Handle,
+    /// Its versions, oldest first; never empty.
+    pub versions: Vec<Version>,
+    /// Whether it is in force.
+    pub standing: RecordStanding,
+}
+
+/// A version of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Where it was recorded.
+    pub position: Position,
+    /// [`KeySecret::content`] of its content.
+    pub content: Key,
+    /// [`KeySecret::result`], when it has a code.
+    pub result: Option<Key>,
+    /// Date awarded, for windows.
+    pub awarded: Date,
+}
+
+/// Whether a record is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordStanding {
+    /// It is.
+    InForce,
+    /// Suspended, since here.
+    Suspended(Position),
+    /// Revoked for good, here.
+    Revoked(Position),
+}
+
+/// A student number's link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The account, before merges.
+    pub handle: Handle,
+    /// Whether it holds now; a former link still recognises what was sent under it.
+    pub linked: bool,
+    /// Where it was made.
+    pub position: Position,
+}
+
+/// A request id that was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Where.
+    pub position: Position,
+    /// The learner it made.
+    pub learner: Handle,
+    /// [`KeySecret::content`] of what it said.
+    pub content: Key,
+}
+
+/// A second event that must directly follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// The absorption, on the absorbing account, of the account that the merge closed.
+    Absorbed {
+        /// On whose chain.
+        by: Handle,
+        /// Who was closed.
+        of: Handle,
+    },
+    /// The reopening.
+    Reopened {
+        /// On whose chain.
+        of: Handle,
+        /// Who gave it back.
+        from: Handle,
+    },
+    /// The arrival of a record; the key is unknown when the departure has been erased.
+    Received {
+        /// Whose chain it left.
+        from: Handle,
+        /// On whose chain; unknown after erasure.
+        by: Option<Handle>,
+        /// Which record; unknown after erasure.
+        record: Option<Key>,
+    },
+}
+
+/// What decisions need to know.
+#[derive(Debug, Clone)]
+pub struct State {
+    size: u64,
+    opened: Option<Arc<LedgerOpened>>,
+    registry: Arc<Registry>,
+    awaited: Option<Awaited>,
+    complete: bool,
+    learners: Map<Handle, Option<Learner>>,
+    records: Map<Key, Option<RecordFact>>,
+    students: Map<Key, Option<Link>>,
+    documents: Map<Key, Option<Handle>>,
+    references: Map<Key, Option<Handle>>,
+    results: Map<Key, Option<Key>>,
+    requests: Map<Key, Option<Request>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    /// The complete state of an empty ledger.
+    #[must_use]
+    pub fn new() -> Self {
+        State {
+            size: 0,
+            opened: None,
+            registry: Arc::default(),
+            awaited: None,
+            complete: true,
+            learners: Map::new_sync(),
+            records: Map::new_sync(),
+            students: Map::new_sync(),
+            documents: Map::new_sync(),
+            references: Map::new_sync(),
+            results: Map::new_sync(),
+            requests: Map::new_sync(),
+        }
+    }
+
+    /// The same registry and size, with every other fact unknown until loaded.
+    #[must_use]
+    pub fn without_facts(&self) -> Self {
+        State {
+            size: self.size,
+            opened: self.opened.clone(),
+            registry: Arc::clone(&self.registry),
+            awaited: self.awaited.clone(),
+            complete: false,
+            ..State::new()
+        }
+    }
+
+    /// Number of events it reflects: the position of the next one.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Institutions and vocabulary.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// What the ledger opened with; `None` before.
+    #[must_use]
+    pub fn opened(&self) -> Option<&LedgerOpened> {
+        self.opened.as_deref()
+    }
+
+    /// The event that must come next, when a pair is half done.
+    #[must_use]
+    pub fn awaited(&self) -> Option<&Awaited> {
+        self.awaited.as_ref()
+    }
+
+    /// The key for keys; an unopened ledger has none.
+    pub fn secret(&self) -> Result<KeySecret, Rejection> {
+        let opened = self.opened.as_ref();
+        let problem = "the ledger has not been opened";
+        opened
+            .map(|opened| KeySecret(opened.suppression_key))
+            .ok_or(Rejection::OutOfPlace { problem })
+    }
+
+    /// Takes in a loaded fact, replacing what was known.
+    pub fn load(&mut self, fact: Fact) {
+        match fact {
+            Fact::Learner(handle, value) => self.learners.insert_mut(handle, value),
+            Fact::Record(key, value) => self.records.insert_mut(key, value),
+            Fact::Student(key, value) => self.students.insert_mut(key, value),
+            Fact::Document(key, value) => self.documents.insert_mut(key, value),
+            Fact::Reference(key, value) => self.references.insert_mut(key, value),
+            Fact::Result(key, value) => self.results.insert_mut(key, value),
+            Fact::Request(key, value) => self.requests.insert_mut(key, value),
+        }
+    }
+
+    /// Forgets a fact: a partial state must load it again.
+    pub fn forget(&mut self, need: Need) {
+        match need {
+            Need::Learner(handle) => self.learners.remove_mut(&handle),
+            Need::Record(key) => self.records.remove_mut(&key),
+            Need::Student(key) => self.students.remove_mut(&key),
+            Need::Document(key) => self.documents.remove_mut(&key),
+            Need::Reference(key) => self.references.remove_mut(&key),
+            Need::Result(key) => self.results.remove_mut(&key),
+            Need::Request(key) => self.requests.remove_mut(&key),
+        };
+    }
+
+    /// The fact, when it is known.
+    #[must_use]
+    pub fn fact(&self, need: Need) -> Option<Fact> {
+        let fact = match need {
+            Need::Learner(handle) => self.learner(handle).map(|v| Fact::Learner(handle, v.cloned())),
+            Need::Record(key) => self.record(key).map(|v| Fact::Record(key, v.cloned())),
+            Need::Student(key) => self.student(key).map(|v| Fact::Student(key, v)),
+            Need::Document(key) => self.document(key).map(|v| Fact::Document(key, v)),
+            Need::Reference(key) => self.reference(key).map(|v| Fact::Reference(key, v)),
+            Need::Result(key) => self.result(key).map(|v| Fact::Result(key, v)),
+            Need::Request(key) => self.request(key).map(|v| Fact::Request(key, v)),
+        };
+        fact.ok()
+    }
+
+    /// Whether the fact is known.
+    #[must_use]
+    pub fn knows(&self, need: Need) -> bool {
+        self.complete
+            || match need {
+                Need::Learner(handle) => self.learners.contains_key(&handle),
+                Need::Record(key) => self.records.contains_key(&key),
+                Need::Student(key) => self.students.contains_key(&key),
+                Need::Document(key) => self.documents.contains_key(&key),
+                Need::Reference(key) => self.references.contains_key(&key),
+                Need::Result(key) => self.results.contains_key(&key),
+                Need::Request(key) => self.requests.contains_key(&key),
+            }
+    }
+
+    /// The learner under this handle, before merges.
+    pub fn learner(&self, handle: Handle) -> Result<Option<&Learner>, Refusal> {
+        self.lookup(&self.learners, &handle, Need::Learner).map(Option::as_ref)
+    }
+
+    /// What is known under a record's key.
+    pub fn record(&self, key: Key) -> Result<Option<&RecordFact>, Refusal> {
+        self.lookup(&self.records, &key, Need::Record).map(Option::as_ref)
+    }
+
+    /// The link of a student number.
+    pub fn student(&self, key: Key) -> Result<Option<Link>, Refusal> {
+        self.lookup(&self.students, &key, Need::Student).copied()
+    }
+
+    /// Who carries a document.
+    pub fn document(&self, key: Key) -> Result<Option<Handle>, Refusal> {
+        self.lookup(&self.documents, &key, Need::Document).copied()
+    }
+
+    /// The provisional account of a document reference.
+    pub fn reference(&self, key: Key) -> Result<Option<Handle>, Refusal> {
+        self.lookup(&self.references, &key, Need::Reference).copied()
+    }
+
+    /// The record that claimed a result last.
+    pub fn result(&self, key: Key) -> Result<Option<Key>, Refusal> {
+        self.lookup(&self.results, &key, Need::Result).copied()
+    }
+
+    /// What a request id was used for.
+    pub fn request(&self, key: Key) -> Result<Option<Request>, Refusal> {
+        self.lookup(&self.requests, &key, Need::Request).copied()
+    }
+
+    fn lookup<'a, K: Ord + Copy, V>(
+        &self,
+        map: &'a Map<K, Option<V>>,
+        key: &K,
+        need: impl Fn(K) -> Need,
+    ) -> Result<&'a Option<V>, Refusal> {
+        match map.get(key) {
+            Some(value) => Ok(value),
+            None if self.complete => Ok(&None),
+            None => Err(Refusal::Unloaded(need(*key))),
+        }
+    }
+
+    /// The account to which a student number leads now, before merges; `None` when it is linked to
+    /// nobody, or the link or its account has been erased.
+    pub fn linked(&self, key: Key) -> Result<Option<Link>, Refusal> {
+        let Some(link) = self.student(key)?.filter(|link| link.linked) else { return Ok(None) };
+        let own = self.learner(link.handle)?.ok_or(Rejection::UnknownLearner)?;
+        if own.links_erased.is_some_and(|erased| link.position < erased) {
+            return Ok(None);
+        }
+        let (_, learner) = self.resolve(link.handle)?;
+        Ok(Some(link).filter(|_| learner.standing != Standing::Erased))
+    }
+
+    /// The account that carries a document now, before merges.
+    pub fn carrier(&self, key: Key) -> Result<Option<Handle>, Refusal> {
+        let Some(handle) = self.document(key)? else { return Ok(None) };
+        let own = self.learner(handle)?.ok_or(Rejection::UnknownLearner)?;
+        if !own.documents.contains(&key) {
+            return Ok(None);
+        }
+        let (_, learner) = self.resolve(handle)?;
+        Ok(Some(handle).filter(|_| learner.standing != Standing::Erased))
+    }
+
+    /// The provisional account that holds a document reference, before merges.
+    pub fn referenced(&self, key: Key) -> Result<Option<Handle>, Refusal> {
+        let Some(handle) = self.reference(key)? else { return Ok(None) };
+        let own = self.learner(handle)?.ok_or(Rejection::UnknownLearner)?;
+        if own.links_erased.is_some() {
+            return Ok(None);
+        }
+        let (_, learner) = self.resolve(handle)?;
+        Ok(Some(handle).filter(|_| learner.standing != Standing::Erased))
+    }
+
+    /// Follows merges from a handle to the account that is open or erased.
+    pub fn resolve(&self, handle: Handle) -> Result<(Handle, &Learner), Refusal> {
+        let mut current = handle;
+        loop {
+            let learner = self.learner(current)?.ok_or(Rejection::UnknownLearner)?;
+            match learner.standing {
+                // Merges never form a circle: only an open account takes in or is closed.
+                Standing::Merged(into) => current = into,
+                Standing::Open | Standing::Erased => return Ok((current, learner)),
+            }
+        }
+    }
+
+    /// The account and all that it has taken in, transitively.
+    pub fn group(&self, handle: Handle) -> Result<Vec<Handle>, Refusal> {
+        let mut group = vec![handle];
+        let mut next = 0;
+        while let Some(member) = group.get(next) {
+            if let Some(learner) = self.learner(*member)? {
+                group.extend(learner.absorbed.iter().copied());
+            }
+            next += 1;
+        }
+        Ok(group)
+    }
+}
+
+/// The awaited event after a merge or a separation.
+fn awaited_by(kind_is_merge: bool, on: Handle, counterpart: &Counterpart) -> Awaited {
+    if kind_is_merge {
+        Awaited::Absorbed { by: counterpart.learner, of: on }
+    } else {
+        Awaited::Reopened { of: counterpart.learner, from: on }
+    }
+}
