@@ -18,17 +18,23 @@ pub use memory::MemoryStore;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub [u8; 16]);
 
-/// Tells a store under which keys each record is found. Must be a pure function of the record and of
-/// the record at position 0, which is where a ledger keeps what its keys are derived from.
+/// Tells a store under which keys each record is found. A pure function of the record and of the record
+/// at position 0, which is where a ledger keeps what its keys are derived from.
 ///
 /// Order: whenever a store is opened, and before anything else, it calls this for the record at
-/// position 0 if there is one; then for records in order of position, each at least once between the
-/// first that its index does not cover and the head; then for every appended record. When it erases a
-/// record it asks for the keys before and after, out of order, to drop those that are gone. An erased
-/// record yields the keys that its leaf alone gives.
+/// position 0 if there is one; an appended record 0 comes first too. After that records come in any
+/// order and as often as the store likes, on any thread. When it erases a record the store asks for the
+/// keys before and after, to drop those that are gone: an erased record yields the keys that its leaf
+/// alone gives.
 pub trait Keys: Send + Sync + 'static {
     /// The keys of one record.
     fn keys_of(&self, record: &Record) -> Vec<Key>;
+
+    /// The number of the way in which keys are made. An index that was made under another number is
+    /// made again, so change it whenever the same record would give other keys.
+    fn scheme(&self) -> u32 {
+        0
+    }
 }
 
 /// Everything a back end must promise. There is one writer at a time; readers are as many as you like.

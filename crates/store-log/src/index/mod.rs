@@ -1,0 +1,219 @@
+//! The key index behind `find`: recent keys in memory, older ones in sorted runs on disk.
+//!
+//! Apart from the log because it is disposable: whatever is missing or damaged is made again from the
+//! records, and no client sees an error for it. Writes are off the acknowledgement path: an append only
+//! inserts into memory; the background spills full tables to runs and merges runs of similar size, four
+//! at a time, so that few exist. Memory is bounded by options: tables by their number of keys (an append
+//! waits when three full ones are not yet written), filters by bytes, merges by a few pages.
+//!
+//! Order: runs and tables cover ranges of positions that follow each other without a gap. A table
+//! leaves memory only when its run is durable, and merged runs are removed only when the merged one is,
+//! so a crash leaves at most runs that are contained in another, or positions past the last run, which
+//! are read again from the log.
+
+mod open;
+mod run;
+mod table;
+mod work;
+mod write;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+
+use chain::{Head, Position, Record};
+use durable::Fs;
+use store::{Fault, Key, Keys, ReadError};
+
+use crate::catalog::{exclusive, lock, shared};
+use crate::reader::Reader;
+use run::{Run, RunError};
+use table::Table;
+use work::Work;
+
+/// A key and the position of a record with it.
+pub(crate) type Entry = (Key, u64);
+
+/// Full tables that wait to be written before an append waits for one of them.
+const FULL_TABLES_MAX: usize = 3;
+
+/// What lookups go through, newest first.
+struct State<F: Fs> {
+    table: Table,
+    /// Oldest first.
+    full: Vec<Arc<Table>>,
+    /// Oldest first. Replaced as a whole.
+    runs: Arc<Vec<Arc<Run<F::File>>>>,
+    filter_bytes: u64,
+}
+
+pub(crate) struct Index<F: Fs> {
+    fs: F,
+    dir: PathBuf,
+    keys: Arc<dyn Keys>,
+    reader: Reader<F>,
+    table_keys_max: usize,
+    filter_bytes_max: u64,
+    state: RwLock<State<F>>,
+    /// Held for each piece of work, and for whatever must not run beside it.
+    work: Mutex<Work<F>>,
+}
+
+impl<F: Fs> Index<F> {
+    /// The keys of records, with their positions.
+    pub(crate) fn keys_of(&self, records: &[Record]) -> Vec<Entry> {
+        let of_record = |record: &Record| {
+            let position = record.leaf.position.0;
+            self.keys
+                .keys_of(record)
+                .into_iter()
+                .map(move |key| (key, position))
+        };
+        let mut entries = Vec::with_capacity(records.len() * 4);
+        entries.extend(records.iter().flat_map(of_record));
+        entries
+    }
+
+    /// Takes the keys of the records up to `to`, and calls `publish` before any lookup sees them.
+    pub(crate) fn insert(&self, entries: Vec<Entry>, to: Head, publish: impl FnOnce()) {
+        let mut state = exclusive(&self.state);
+        state.table.insert(entries, to);
+        publish();
+        if state.table.len() >= self.table_keys_max {
+            state.freeze();
+        }
+    }
+
+    /// Returns once another table may fill up: writes one itself when too many wait.
+    ///
+    /// # Errors
+    /// Whatever writing returned; nothing is lost.
+    pub(crate) fn make_room(&self) -> io::Result<()> {
+        while shared(&self.state).full.len() >= FULL_TABLES_MAX {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// The latest position of each key.
+    pub(crate) fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
+        let mut found = Vec::with_capacity(keys.len());
+        let mut open = Vec::new();
+        let runs = {
+            let state = shared(&self.state);
+            for (key, index) in keys.iter().zip(0..) {
+                let position = state.find_in_memory(*key);
+                if position.is_none() {
+                    open.push((*key, index));
+                }
+                found.push(position.map(Position));
+            }
+            Arc::clone(&state.runs)
+        };
+        for (key, index) in open {
+            found[index] = match find_in(&runs, key) {
+                Ok(position) => position.map(Position),
+                Err(_) => self.find_carefully(key)?,
+            };
+        }
+        Ok(found)
+    }
+
+    /// Does one piece of background work; false when there is none.
+    pub(crate) fn step(&self) -> io::Result<bool> {
+        let mut work = lock(&self.work);
+        self.advance(&mut work)
+    }
+
+    /// Writes everything that is in memory.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        exclusive(&self.state).freeze();
+        while !shared(&self.state).full.is_empty() {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Takes entries out of memory and off the disk.
+    pub(crate) fn forget(&self, entries: &[Entry]) -> io::Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        // A run in the making may hold them already: it is begun again.
+        let mut work = lock(&self.work);
+        *work = Work::Idle;
+        let runs = {
+            let mut state = exclusive(&self.state);
+            state.forget_in_memory(entries);
+            Arc::clone(&state.runs)
+        };
+        for run in runs.iter() {
+            let covered = run.header.from..run.header.to.size;
+            for entry in entries.iter().filter(|entry| covered.contains(&entry.1)) {
+                match run.forget(*entry) {
+                    Ok(_) => {}
+                    Err(RunError::Io(error)) => return Err(error),
+                    Err(RunError::Damaged) => {
+                        // Made again without bodies that are erased by then; or, if it is needed before
+                        // that, with them, and then the caller erases again.
+                        self.drop_run(run)?;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Again, without anything writing beside it; then with the damaged run made anew.
+    fn find_carefully(&self, key: Key) -> Result<Option<Position>, ReadError> {
+        let fault = |source| Fault::backend("read the key index", source);
+        let mut work = lock(&self.work);
+        loop {
+            let runs = Arc::clone(&shared(&self.state).runs);
+            match find_in(&runs, key) {
+                Ok(position) => return Ok(position.map(Position)),
+                Err((_, RunError::Io(error))) => return Err(fault(error).into()),
+                Err((damaged, RunError::Damaged)) => {
+                    *work = Work::Idle;
+                    self.repair(&damaged)?;
+                }
+            }
+        }
+    }
+}
+
+impl<F: Fs> State<F> {
+    fn find_in_memory(&self, key: Key) -> Option<u64> {
+        let in_full = || self.full.iter().rev().find_map(|table| table.find(key));
+        self.table.find(key).or_else(in_full)
+    }
+
+    fn freeze(&mut self) {
+        if let Some(full) = self.table.take_full() {
+            self.full.push(Arc::new(full));
+        }
+    }
+
+    fn forget_in_memory(&mut self, entries: &[Entry]) {
+        self.table.forget(entries);
+        for table in &mut self.full {
+            Arc::make_mut(table).forget(entries);
+        }
+    }
+}
+
+/// The newest run that knows a key decides; an error names the run that has it.
+fn find_in<R: durable::File>(
+    runs: &[Arc<Run<R>>],
+    key: Key,
+) -> Result<Option<u64>, (Arc<Run<R>>, RunError)> {
+    for run in runs.iter().rev() {
+        match run.find(key) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(error) => return Err((Arc::clone(run), error)),
+        }
+    }
+    Ok(None)
+}

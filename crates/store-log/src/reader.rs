@@ -1,0 +1,414 @@
+//! Reads records by position, and believes none before it has checked it.
+//!
+//! Apart from the log because readers are many and never wait for the writer. A record in the middle of
+//! a block is read alone: its leaf must have the chain hash that the next leaf holds, and its body the
+//! commitment in the leaf. Any other record is read with its whole block, whose checksum, leaves, links
+//! and commitments must hold. What does not check is read once more without an erasure in between, then
+//! with offsets made anew, and only then is [`Corruption`]: never silently something else.
+//!
+//! Reads run on the caller's thread: they are preads, from the page cache when it is warm, and take
+//! microseconds; handing one to another thread would cost more than the read itself.
+
+use std::io;
+use std::sync::Arc;
+
+use chain::{
+    BLOCK_HEADER_LEN, Block, BlockHeader, FRAME_HEAD_LEN, Head, LEAF_LEN_MAX, Leaf, Position,
+    Record, SEGMENT_HEADER_LEN, chain_hash, decode_block,
+};
+use durable::{File, Fs, read_exact_at};
+use store::{Corruption, Fault, ReadError};
+
+use crate::catalog::{Catalog, OpenSegment, shared};
+use crate::erase::Erasable;
+use crate::scan::Window;
+use crate::width::{length, offset};
+
+/// Bytes read at once to find a frame: what lies between two noted offsets, and the frame.
+const FRAME_WINDOW_BYTES: usize = 20 * 1024;
+/// Bytes read at once when blocks are read one after the other.
+const BLOCK_WINDOW_BYTES: usize = 256 * 1024;
+const SALT_LEN: usize = 32;
+
+/// Reads the records of a log below its head. Clones share it.
+pub struct Reader<F: Fs> {
+    catalog: Arc<Catalog<F>>,
+}
+
+impl<F: Fs> Clone for Reader<F> {
+    fn clone(&self) -> Self {
+        Self {
+            catalog: Arc::clone(&self.catalog),
+        }
+    }
+}
+
+/// Where a position lies, if offsets and lengths on the way there are right.
+struct Place {
+    block: u64,
+    header: BlockHeader,
+    frame: u64,
+}
+
+/// Where the next block is expected when blocks are read in order.
+struct Cursor<R: File> {
+    segment: Arc<OpenSegment<R>>,
+    at: u64,
+    window: Window,
+}
+
+impl<F: Fs> Reader<F> {
+    pub(crate) fn new(catalog: Arc<Catalog<F>>) -> Self {
+        Self { catalog }
+    }
+
+    /// The head: what this reader can see.
+    pub fn head(&self) -> Head {
+        self.catalog.head()
+    }
+
+    /// The records at these positions, in the order asked.
+    ///
+    /// # Errors
+    /// See [`store::EventStore::get`].
+    pub fn get(&self, positions: &[Position]) -> Result<Vec<Record>, ReadError> {
+        let size = self.head().size;
+        if let Some(position) = positions.iter().find(|position| position.0 >= size) {
+            return Err(ReadError::PastHead {
+                position: *position,
+                size,
+            });
+        }
+        positions
+            .iter()
+            .map(|position| self.get_one(*position))
+            .collect()
+    }
+
+    /// Records from `from` on, in order.
+    ///
+    /// # Errors
+    /// See [`store::EventStore::read`].
+    pub fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {
+        let size = self.head().size;
+        if from.0 > size {
+            return Err(ReadError::PastHead {
+                position: from,
+                size,
+            });
+        }
+        let mut found: Vec<Record> = Vec::new();
+        let mut bytes: u64 = 0;
+        let mut at = from;
+        let mut cursor = None;
+        while at.0 < size && (found.is_empty() || bytes < bytes_max) {
+            let erasures = self.catalog.erasures();
+            let block = match self.catalog.kept_block(at) {
+                Some(block) => block,
+                None => Arc::new(self.next_block(at, &mut cursor)?),
+            };
+            let first = length(at.0 - block.prev().size);
+            let mut n = 0;
+            for record in &block.records()[first..] {
+                let more = bytes.saturating_add(offset(record.frame_len()));
+                if more > bytes_max && !(found.is_empty() && n == 0) {
+                    break;
+                }
+                bytes = more;
+                n += 1;
+            }
+            let is_rest = first + n == block.records().len();
+            at = Position(at.0 + offset(n));
+            match Arc::try_unwrap(block) {
+                Ok(block) if is_rest => found.extend(block.into_records().drain(first..)),
+                Ok(block) => {
+                    found.extend_from_slice(&block.records()[first..first + n]);
+                    self.catalog.keep_block(Arc::new(block), erasures);
+                }
+                Err(kept) => found.extend_from_slice(&kept.records()[first..first + n]),
+            }
+            if !is_rest {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn get_one(&self, position: Position) -> Result<Record, ReadError> {
+        let (number, _) = self.catalog.segment_of(position);
+        let segment = self.catalog.segment(number)?;
+        let fault = |source| Fault::backend("read a record", source);
+        if let Some(record) = self.lone_record(&segment, position).map_err(fault)? {
+            return Ok(record);
+        }
+        let block = self.block_with(position)?;
+        let record = block.record(position).cloned();
+        record.ok_or_else(|| not_there(position, "another block").into())
+    }
+
+    /// The block with a position, in its segment by the offsets, checked. See the head of this file.
+    pub(crate) fn block_with(&self, position: Position) -> Result<Block, ReadError> {
+        let (number, _) = self.catalog.segment_of(position);
+        let segment = self.catalog.segment(number)?;
+        if let Ok(block) = self.try_block(&segment, position)? {
+            return Ok(block);
+        }
+        let guard = self.catalog.without_erasure();
+        let found = match self.try_block(&segment, position)? {
+            Ok(block) => return Ok(block),
+            Err(found) => found,
+        };
+        if !segment.is_scanned {
+            self.catalog.rescan(number)?;
+            if let Ok(block) = self.try_block(&segment, position)? {
+                return Ok(block);
+            }
+        }
+        drop(guard);
+        Err(not_there(position, &found).into())
+    }
+
+    /// Where salt and body of a record lie in its segment.
+    pub(crate) fn erasable(&self, position: Position) -> Result<Erasable<F::File>, ReadError> {
+        let block = self.block_with(position)?;
+        let (number, _) = self.catalog.segment_of(position);
+        let segment = self.catalog.segment(number)?;
+        let fault = |source| Fault::backend("read a record", source);
+        let place = self.walk(&segment, position).map_err(fault)?;
+        match (place, block.erasable_range(position)) {
+            (Some((place, _)), Some(range)) => {
+                let (offset, len) = (place.block + offset(range.start), range.len());
+                Ok(Erasable {
+                    segment,
+                    offset,
+                    len,
+                })
+            }
+            _ => Err(not_there(position, "another block").into()),
+        }
+    }
+
+    /// The block that begins at `at` when it is where the cursor points; otherwise as `block_with`.
+    fn next_block(
+        &self,
+        at: Position,
+        cursor: &mut Option<Cursor<F::File>>,
+    ) -> Result<Block, ReadError> {
+        let fault = |source| Fault::backend("read a block", source);
+        let (number, _) = self.catalog.segment_of(at);
+        if cursor
+            .as_ref()
+            .is_none_or(|cursor| cursor.segment.header.number != number)
+        {
+            let segment = self.catalog.segment(number)?;
+            let start = match self.walk(&segment, at).map_err(fault)? {
+                Some((place, _)) => place.block,
+                None => offset(SEGMENT_HEADER_LEN),
+            };
+            let window = Window::new(segment.file_len, BLOCK_WINDOW_BYTES);
+            *cursor = Some(Cursor {
+                segment,
+                at: start,
+                window,
+            });
+        }
+        if let Some(cursor) = cursor
+            && let Some(block) = self.block_at_cursor(cursor, at).map_err(fault)?
+        {
+            return Ok(block);
+        }
+        *cursor = None;
+        self.block_with(at)
+    }
+
+    fn block_at_cursor(
+        &self,
+        cursor: &mut Cursor<F::File>,
+        position: Position,
+    ) -> io::Result<Option<Block>> {
+        let Cursor {
+            segment,
+            at,
+            window,
+        } = cursor;
+        loop {
+            let Some(start) = segment.header.next_block_start(*at) else {
+                return Ok(None);
+            };
+            let head = window.at(&segment.file, start, BLOCK_HEADER_LEN)?;
+            let Ok(header) = BlockHeader::decode(head) else {
+                return Ok(None);
+            };
+            let len = header.encoded_len();
+            let bytes = window.at(&segment.file, start, len)?;
+            let Ok((block, _)) = decode_block(bytes, &segment.header.checksum_key) else {
+                return Ok(None);
+            };
+            *at = start + offset(len);
+            if block.is_mark() {
+                continue;
+            }
+            return Ok(self.check(&block, position).is_ok().then_some(block));
+        }
+    }
+
+    /// The inner error is what is wrong with the stored bytes.
+    fn try_block(
+        &self,
+        segment: &OpenSegment<F::File>,
+        position: Position,
+    ) -> Result<Result<Block, String>, ReadError> {
+        let fault = |source| Fault::backend("read a block", source);
+        let Some((place, _)) = self.walk(segment, position).map_err(fault)? else {
+            return Ok(Err("bytes that lead to no block".to_owned()));
+        };
+        let mut bytes = vec![0; place.header.encoded_len()];
+        match read_exact_at(&segment.file, &mut bytes, place.block) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(Err("the end of the file inside a block".to_owned()));
+            }
+            other => other.map_err(fault)?,
+        }
+        Ok(match decode_block(&bytes, &segment.header.checksum_key) {
+            Ok((block, _)) => self.check(&block, position).map(|()| block),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    /// Whether a decoded block holds a position and the bodies that its leaves commit to.
+    fn check(&self, block: &Block, position: Position) -> Result<(), String> {
+        if block.record(position).is_none() {
+            return Err(format!("a block after the head {}", block.prev()));
+        }
+        if let Some(bad) = block.bad_commitment() {
+            return Err(format!("a body at {bad} that its leaf does not commit to"));
+        }
+        // Order: the head is read after the bytes. An erasure follows the block that allows it, so
+        // whoever sees its zeros sees that block too.
+        let head = self.head();
+        if block.head().size == head.size {
+            if block.head() != head {
+                return Err(format!("a block that ends at {}", block.head()));
+            }
+            if let Some(record) = block.records().iter().find(|record| record.is_erased()) {
+                return Err(format!(
+                    "no body at {} in the last block",
+                    record.leaf.position
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A record that is not the last of its block, if its leaf and body prove each other.
+    fn lone_record(
+        &self,
+        segment: &OpenSegment<F::File>,
+        position: Position,
+    ) -> io::Result<Option<Record>> {
+        let Some((place, mut window)) = self.walk(segment, position)? else {
+            return Ok(None);
+        };
+        let end = place.header.prev.size + u64::from(place.header.count);
+        if position.0 + 1 >= end {
+            return Ok(None);
+        }
+        let head = window.at(&segment.file, place.frame, FRAME_HEAD_LEN)?;
+        let Some((leaf_len, frame_len)) = frame_lengths(head) else {
+            return Ok(None);
+        };
+        let len = frame_len + FRAME_HEAD_LEN + LEAF_LEN_MAX;
+        let bytes = window.at(&segment.file, place.frame, len)?;
+        let next = bytes.get(frame_len..).and_then(|next| {
+            let (leaf_len, _) = frame_lengths(next)?;
+            Leaf::decode(next.get(FRAME_HEAD_LEN..FRAME_HEAD_LEN + leaf_len)?).ok()
+        });
+        let (Some(next), Ok((record, _))) = (next, Record::decode_frame(bytes)) else {
+            return Ok(None);
+        };
+        let leaf_bytes = &bytes[FRAME_HEAD_LEN..FRAME_HEAD_LEN + leaf_len];
+        let is_leaf = record.leaf.position == position
+            && next.position.0 == position.0 + 1
+            && next.previous_hash == chain_hash(leaf_bytes);
+        // See `check` for the order.
+        let is_body = record.commitment_holds() || (record.is_erased() && end < self.head().size);
+        Ok((is_leaf && is_body).then_some(record))
+    }
+
+    /// Follows lengths from the nearest noted offset to a position. Proves nothing.
+    fn walk(
+        &self,
+        segment: &OpenSegment<F::File>,
+        position: Position,
+    ) -> io::Result<Option<(Place, Window)>> {
+        let Some(entry) = shared(&segment.offsets).before(position) else {
+            return Ok(None);
+        };
+        let mut window = Window::new(segment.file_len, FRAME_WINDOW_BYTES);
+        let (mut block, mut frame) = (u64::from(entry.block), u64::from(entry.frame));
+        let mut at = entry.position;
+        // The first header may lie far before its noted frame: read it alone.
+        let mut far_window = Window::new(segment.file_len, BLOCK_HEADER_LEN);
+        let is_far = frame - block.min(frame) > offset(BLOCK_HEADER_LEN);
+        let mut head = if is_far {
+            far_window.at(&segment.file, block, BLOCK_HEADER_LEN)?
+        } else {
+            window.at(&segment.file, block, BLOCK_HEADER_LEN)?
+        };
+        loop {
+            let Ok(header) = BlockHeader::decode(head) else {
+                return Ok(None);
+            };
+            let end = header.prev.size + u64::from(header.count);
+            if position.0 < end {
+                let frames_end = block + offset(BLOCK_HEADER_LEN) + u64::from(header.frames_len);
+                while at < position.0 {
+                    let head = window.at(&segment.file, frame, FRAME_HEAD_LEN)?;
+                    let Some((_, frame_len)) = frame_lengths(head) else {
+                        return Ok(None);
+                    };
+                    frame += offset(frame_len);
+                    at += 1;
+                    if frame >= frames_end {
+                        return Ok(None);
+                    }
+                }
+                let is_here = at == position.0 && frame < frames_end;
+                return Ok(is_here.then_some((
+                    Place {
+                        block,
+                        header,
+                        frame,
+                    },
+                    window,
+                )));
+            }
+            let after = block + offset(header.encoded_len());
+            let Some(next) = segment.header.next_block_start(after) else {
+                return Ok(None);
+            };
+            (block, frame, at) = (next, next + offset(BLOCK_HEADER_LEN), end);
+            head = window.at(&segment.file, block, BLOCK_HEADER_LEN)?;
+        }
+    }
+}
+
+/// The lengths of the leaf and of the whole frame that begins with these bytes.
+fn frame_lengths(head: &[u8]) -> Option<(usize, usize)> {
+    let (leaf_len, rest) = head.split_first_chunk()?;
+    let leaf_len = usize::from(u16::from_be_bytes(*leaf_len));
+    let body_len = usize::try_from(u32::from_be_bytes(*rest.first_chunk()?)).ok()?;
+    let frame_len = (FRAME_HEAD_LEN + SALT_LEN)
+        .checked_add(leaf_len)?
+        .checked_add(body_len)?;
+    Some((leaf_len, frame_len))
+}
+
+fn not_there(position: Position, found: &str) -> Corruption {
+    let expected = "the block with this record, whole".to_owned();
+    Corruption {
+        position,
+        expected,
+        found: found.to_owned(),
+    }
+}
