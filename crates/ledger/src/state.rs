@@ -273,6 +273,30 @@ impl State {
         }
     }
 
+    /// The same, as if that many events had been taken in: for a state made from a part of them.
+    #[must_use]
+    pub fn at_size(self, size: u64) -> Self {
+        State { size, ..self }
+    }
+
+    /// How many facts it holds, for a bound on memory.
+    #[must_use]
+    pub fn facts_len(&self) -> usize {
+        let learner = self.learners.size() + self.students.size() + self.documents.size();
+        learner + self.references.size() + self.requests.size() + self.records.size()
+            + self.results.size()
+    }
+
+    /// Keys of the records that are with one of these accounts, sorted.
+    #[must_use]
+    pub fn records_with(&self, group: &[Handle]) -> Vec<Key> {
+        let with = |fact: &Option<RecordFact>| match fact {
+            Some(RecordFact::Held(record)) => group.contains(&record.learner),
+            _ => false,
+        };
+        self.records.iter().filter(|(_, fact)| with(fact)).map(|(key, _)| *key).collect()
+    }
+
     /// Number of events it reflects: the position of the next one.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -1,11 +1,40 @@
 //! The engine: from commands to durable records, and nothing about gRPC.
 //!
-//! (The main author is writing this; services are written against these signatures.)
+//! One direction: a caller's task loads the facts that its commands need (`load`), the one writer
+//! decides, appends and replies (`writer`), the caller fetches old receipts where a command was a
+//! repetition. `open` brings an engine up on a store; `join` is where the ledger's events meet the
+//! chain's records.
 
-use std::sync::Arc;
+mod fault;
+mod join;
+mod load;
+mod open;
+mod random;
+mod writer;
 
-use chain::{Hash, Head, Position, Timestamp};
-use ledger::{Command, Handle, Rejection, words::PendingReason};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use chain::{Hash, Head, Leaf};
+use ledger::event::LedgerOpened;
+use ledger::registry::Registry;
+use ledger::state::{Need, RecordFact};
+use ledger::words::{Achievement, LearnerReference, PendingReason, RecordName};
+use ledger::{
+    Action, Actor, Body, Command, Handle, KeySecret, Position, Refusal, Rejection, Revision, State,
+    Timestamp,
+};
+use store::EventStore;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+pub use fault::EngineFault;
+pub use join::LedgerKeys;
+use load::Loader;
+pub use open::Opened;
+use random::Random;
+pub use writer::WriterOptions;
+use writer::{Job, Reply, Seen};
 
 /// How several commands relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +47,25 @@ pub enum Mode {
     ValidateEach,
     /// As if atomic, nothing recorded.
     ValidateAtomic,
+}
+
+impl Mode {
+    fn is_atomic(self) -> bool {
+        matches!(self, Self::Atomic | Self::ValidateAtomic)
+    }
+
+    fn validates(self) -> bool {
+        matches!(self, Self::ValidateEach | Self::ValidateAtomic)
+    }
+}
+
+/// How much of a learner to erase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErasureScope {
+    /// Names, documents, birth date and student numbers.
+    Identity,
+    /// Everything.
+    All,
 }
 
 /// What became of one command.
@@ -48,15 +96,440 @@ pub struct Done {
     pub pending: Option<PendingReason>,
 }
 
+/// [`Done`] as the writer knows it: a repetition's receipt has still to be read.
+#[derive(Debug)]
+struct Written {
+    receipts: Vec<Receipt>,
+    already: Option<Position>,
+    learner: Option<Handle>,
+    revision: Option<u64>,
+    pending: Option<PendingReason>,
+}
+
 /// What a submitter keeps.
 #[derive(Debug, Clone)]
 pub struct Receipt {
     /// Position in the ledger.
-    pub position: Position,
+    pub position: chain::Position,
     /// The leaf's bytes.
     pub leaf: Vec<u8>,
     /// The chain hash over them.
     pub chain_hash: Hash,
     /// When it was recorded.
-    pub recorded_at: Timestamp,
+    pub recorded_at: chain::Timestamp,
+}
+
+impl Receipt {
+    fn of(leaf: &Leaf, chain_hash: Hash) -> Self {
+        let (position, recorded_at) = (leaf.position, leaf.recorded_at);
+        Receipt { position, leaf: leaf.encode(), chain_hash, recorded_at }
+    }
+}
+
+/// What a reference leads to: the account's handle, its next revision, and why it is provisional if so.
+pub type Found = (Handle, Revision, Option<PendingReason>);
+
+/// Commands in, receipts out.
+pub struct Engine<S> {
+    inner: Arc<Inner<S>>,
+    /// Taken when the engine is closed, which ends the writer once its queue is empty.
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    writer: Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+/// What callers and writer share.
+struct Inner<S> {
+    store: Arc<S>,
+    clock: Arc<Clock>,
+    opened: LedgerOpened,
+    secret: KeySecret,
+    random: Random,
+    published: RwLock<Published>,
+    stopped: watch::Sender<Option<String>>,
+}
+
+/// What the writer lets callers see: all of it durable.
+#[derive(Debug, Clone)]
+struct Published {
+    /// The registry, and no facts.
+    base: State,
+    head: Head,
+    generation: u64,
+}
+
+/// How often facts may turn out stale or lacking before the caller is told to retry.
+const RELOADS_MAX: usize = 256;
+
+impl<S> Inner<S> {
+    fn published(&self) -> Published {
+        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, state: &State, head: Head, generation: u64) {
+        let published = Published { base: state.without_facts(), head, generation };
+        *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
+    }
+
+    fn stop(&self, reason: &str) {
+        self.stopped.send_replace(Some(reason.to_owned()));
+    }
+}
+
+impl<S: EventStore> Inner<S> {
+    fn loader(&self) -> Loader<'_, S> {
+        Loader { store: &self.store, secret: &self.secret, opened: &self.opened }
+    }
+
+    /// Asks a question of a partial state, loading what it lacks, until it answers.
+    async fn ask<T>(
+        &self,
+        question: impl Fn(&State) -> Result<T, Refusal>,
+    ) -> Result<Result<T, Rejection>, EngineFault> {
+        let mut state = self.published().base;
+        loop {
+            match question(&state) {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(Refusal::Rejected(rejection)) => return Ok(Err(rejection)),
+                Err(Refusal::Unloaded(need)) => {
+                    for loaded in self.loader().load(&BTreeSet::from([need])).await? {
+                        state.load(loaded.fact);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: EventStore> Engine<S> {
+    /// Carries commands out, in order. Durable when it returns; one outcome a command.
+    ///
+    /// # Errors
+    /// A fault: nothing is known to be recorded, and sending the same again is safe.
+    pub async fn execute(
+        &self,
+        commands: Vec<Command>,
+        mode: Mode,
+    ) -> Result<Vec<Outcome>, EngineFault> {
+        let written = self.submit(commands.into(), mode, None).await?;
+        self.with_old_receipts(written).await
+    }
+
+    /// Loads what the commands need and has the writer decide, until it lacks nothing.
+    async fn submit(
+        &self,
+        commands: Arc<[Command]>,
+        mode: Mode,
+        erase: Option<Vec<chain::Position>>,
+    ) -> Result<Vec<Result<Written, Refused>>, EngineFault> {
+        let mut lacking: BTreeSet<Need> = BTreeSet::new();
+        let mut reloads = 0;
+        'again: while reloads < RELOADS_MAX {
+            let published = self.inner.published();
+            let (size, generation) = (published.head.size, published.generation);
+            let mut facts = Vec::new();
+            let mut scratch = published.base;
+            loop {
+                for loaded in self.inner.loader().load(&lacking).await? {
+                    scratch.load(loaded.fact.clone());
+                    facts.push(loaded);
+                }
+                lacking = discover(&scratch, &commands, self.now());
+                if !lacking.is_empty() {
+                    continue;
+                }
+                let (reply, replied) = oneshot::channel();
+                let job = Job {
+                    commands: Arc::clone(&commands),
+                    mode,
+                    facts: facts.clone(),
+                    seen: Seen { size, generation },
+                    erase: erase.clone(),
+                    reply,
+                };
+                self.send(job).await?;
+                match replied.await.map_err(|_| self.gone())?? {
+                    Reply::Outcomes(outcomes) => return Ok(outcomes),
+                    Reply::Lacking(need) => lacking = BTreeSet::from([need]),
+                    Reply::Stale => {
+                        reloads += 1;
+                        continue 'again;
+                    }
+                }
+                reloads += 1;
+                if reloads >= RELOADS_MAX {
+                    break 'again;
+                }
+            }
+        }
+        Err(EngineFault::Overloaded)
+    }
+
+    async fn send(&self, job: Job) -> Result<(), EngineFault> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = jobs.ok_or_else(|| self.gone())?;
+        jobs.send(job).await.map_err(|_| self.gone())
+    }
+
+    fn gone(&self) -> EngineFault {
+        let reason = self.inner.stopped.borrow().clone();
+        EngineFault::Stopped { reason: reason.unwrap_or_else(|| "it is shutting down".to_owned()) }
+    }
+
+    async fn with_old_receipts(
+        &self,
+        written: Vec<Result<Written, Refused>>,
+    ) -> Result<Vec<Outcome>, EngineFault> {
+        let wanted = |outcome: &Result<Written, Refused>| {
+            outcome.as_ref().ok().and_then(|written| written.already)
+        };
+        let old: Vec<Position> = written.iter().filter_map(wanted).collect();
+        let mut old = self.receipts(&old).await?.into_iter();
+        let done = |written: Written| {
+            let already = written.already.is_some();
+            let receipts = if already { old.next().into_iter().collect() } else { written.receipts };
+            let Written { learner, revision, pending, .. } = written;
+            Done { receipts, already, learner, revision, pending }
+        };
+        let mut done = done;
+        Ok(written.into_iter().map(|outcome| outcome.map(&mut done)).collect())
+    }
+
+    async fn receipts(&self, positions: &[Position]) -> Result<Vec<Receipt>, EngineFault> {
+        let positions: Vec<chain::Position> =
+            positions.iter().map(|position| chain::Position(position.0)).collect();
+        let records = self.inner.store.get(&positions).await?;
+        Ok(records.iter().map(|record| Receipt::of(&record.leaf, record.hash())).collect())
+    }
+
+    /// The receipt of the record at a position.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub async fn receipt(&self, position: chain::Position) -> Result<Receipt, EngineFault> {
+        let mut receipts = self.receipts(&[Position(position.0)]).await?;
+        Ok(receipts.pop().expect("a store answers every position"))
+    }
+
+    /// Erases a learner: the event is recorded, then salts and bodies are gone, then it returns, with the
+    /// number of bodies erased.
+    ///
+    /// # Errors
+    /// A fault. If the event was recorded, opening the ledger again does the rest.
+    pub async fn erase(
+        &self,
+        learner: Handle,
+        scope: ErasureScope,
+    ) -> Result<(Outcome, u64), EngineFault> {
+        for _ in 0..RELOADS_MAX {
+            let plan = match self.plan_erasure(learner, scope).await? {
+                Ok(plan) => plan,
+                Err(rejection) => return Ok((Err(Refused::Rejected(rejection)), 0)),
+            };
+            let erased = u64::try_from(plan.positions.len()).expect("a count fits 64 bits");
+            let command = Command { actor: Actor::Operator, action: plan.action };
+            let written = self.submit([command].into(), Mode::Each, Some(plan.positions)).await?;
+            let mut outcomes = self.with_old_receipts(written).await?;
+            match outcomes.pop() {
+                // Somebody added to the account between the plan and its turn: plan again.
+                Some(Err(Refused::Rejected(Rejection::StaleRevision { .. }))) => {}
+                Some(Ok(done)) => return Ok((Ok(done), erased)),
+                Some(refused) => return Ok((refused, 0)),
+                None => break,
+            }
+        }
+        Err(EngineFault::Overloaded)
+    }
+
+    async fn plan_erasure(
+        &self,
+        learner: Handle,
+        scope: ErasureScope,
+    ) -> Result<Result<Erasure, Rejection>, EngineFault> {
+        let found = self.inner.ask(|state| {
+            let (handle, learner) = state.resolve(learner)?;
+            Ok((handle, learner.revision, state.group(handle)?))
+        });
+        let (learner, expected, group) = match found.await? {
+            Ok(found) => found,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let loader = self.inner.loader();
+        let history = loader.history(learner).await?;
+        let action = match scope {
+            ErasureScope::Identity => Action::EraseIdentity { learner, expected },
+            ErasureScope::All => {
+                let suppressed = loader.replay(&history).records_with(&group);
+                Action::EraseLearner { learner, suppressed, expected }
+            }
+        };
+        let positions = open::covered(&history, &group, scope);
+        Ok(Ok(Erasure { action, positions }))
+    }
+
+    /// Moves a record to another learner, with its content as it stands.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn reassign(
+        &self,
+        actor: Actor,
+        name: RecordName,
+        to: LearnerReference,
+        reason: String,
+        expected: Option<Revision>,
+        validate_only: bool,
+    ) -> Result<Outcome, EngineFault> {
+        let achievement = match self.content(&name).await? {
+            Ok(achievement) => achievement,
+            Err(rejection) => return Ok(Err(Refused::Rejected(rejection))),
+        };
+        let action = Action::Reassign { name, achievement, to, reason, expected };
+        let mode = if validate_only { Mode::ValidateEach } else { Mode::Each };
+        let mut outcomes = self.execute(vec![Command { actor, action }], mode).await?;
+        Ok(outcomes.pop().expect("one outcome a command"))
+    }
+
+    /// The content of a record's version in force.
+    async fn content(
+        &self,
+        name: &RecordName,
+    ) -> Result<Result<Achievement, Rejection>, EngineFault> {
+        let key = self.inner.secret.record_name(name);
+        let latest = self.inner.ask(|state| match state.record(key)? {
+            Some(RecordFact::Held(record)) => Ok(record.versions.last().copied()),
+            Some(RecordFact::Suppressed) => {
+                Err(Rejection::RecordErased { record_id: name.record_id.clone() }.into())
+            }
+            None => Ok(None),
+        });
+        let unknown = || Rejection::UnknownRecord {
+            issuer: name.issuer.clone(),
+            record_id: name.record_id.clone(),
+        };
+        let version = match latest.await? {
+            Ok(Some(version)) => version,
+            Ok(None) => return Ok(Err(unknown())),
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let position = chain::Position(version.position.0);
+        let records = self.inner.store.get(&[position]).await?;
+        let record = records.first().expect("a store answers every position");
+        let event = join::event(record).map_err(EngineFault::decode(position.0))?;
+        Ok(match event.body {
+            Body::AchievementRecorded(content) => Ok(content),
+            Body::AchievementSuperseded(new) => Ok(new.achievement),
+            Body::AchievementReceived(received) => Ok(received.achievement),
+            _ => Err(unknown()),
+        })
+    }
+
+    /// The learner that a record is with, after merges; `None` when there is no such record.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn record(&self, name: &RecordName) -> Result<Option<Handle>, EngineFault> {
+        let key = self.inner.secret.record_name(name);
+        let found = self.inner.ask(|state| match state.record(key)? {
+            Some(RecordFact::Held(record)) => Ok(Some(state.resolve(record.learner)?.0)),
+            _ => Ok(None),
+        });
+        Ok(found.await?.unwrap_or_default())
+    }
+
+    /// The open account that a reference leads to, after merges.
+    ///
+    /// # Errors
+    /// A fault; a rejection is inside.
+    pub async fn resolve(
+        &self,
+        actor: &Actor,
+        reference: &LearnerReference,
+    ) -> Result<Result<Found, Rejection>, EngineFault> {
+        let now = self.now();
+        self.inner.ask(|state| ledger::find_learner(state, actor, reference, now)).await
+    }
+
+    /// Institutions and vocabulary, as far as durable.
+    #[must_use]
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(self.inner.published().base.registry())
+    }
+
+    /// The head, as far as durable.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn head(&self) -> Result<Head, EngineFault> {
+        Ok(self.inner.store.head().await?)
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<S> {
+        &self.inner.store
+    }
+
+    /// The ledger's key for keys.
+    #[must_use]
+    pub fn secret(&self) -> &KeySecret {
+        &self.inner.secret
+    }
+
+    /// The ledger's id.
+    #[must_use]
+    pub fn ledger_id(&self) -> [u8; 16] {
+        self.inner.opened.ledger_id
+    }
+
+    /// The time, for reading: the last that was believed when the clock has jumped.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.wall()
+    }
+
+    /// A fresh learner handle.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn fresh_handle(&self) -> Result<Handle, EngineFault> {
+        Ok(Handle(random::bytes()?))
+    }
+
+    /// Becomes `Some` with the reason when the writer has stopped for good.
+    #[must_use]
+    pub fn stopped(&self) -> watch::Receiver<Option<String>> {
+        self.inner.stopped.subscribe()
+    }
+
+    /// Carries out what waits, then ends the writer.
+    pub async fn close(&self) {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // A writer that panicked has stopped as well.
+            let _ = writer.await;
+        }
+    }
+}
+
+/// What an erasure does.
+struct Erasure {
+    action: Action,
+    positions: Vec<chain::Position>,
+}
+
+/// The facts that the commands still lack, decided one after the other as the writer will.
+fn discover(state: &State, commands: &[Command], at: Timestamp) -> BTreeSet<Need> {
+    let mut state = state.clone();
+    let mut lacking = BTreeSet::new();
+    for command in commands {
+        match ledger::decide(&state, command, at) {
+            Ok(decision) => decision.events.iter().for_each(|event| state.apply(event)),
+            Err(Refusal::Unloaded(need)) => {
+                lacking.insert(need);
+            }
+            Err(Refusal::Rejected(_)) => {}
+        }
+    }
+    lacking
 }

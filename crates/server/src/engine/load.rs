@@ -1,0 +1,287 @@
+//! Loading facts from the store, for decisions on a partial state.
+//!
+//! Most facts are one look-up: a record id never seen, a student number's latest link, an account whose
+//! last event says where it stands. Only what has a history (merges, new versions, suspensions) is read
+//! whole, by walking the learners' chains backwards, and folded by the ledger's own `apply`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chain::{LearnerTip, Record};
+use ledger::codec;
+use ledger::event::{LedgerOpened, Opening};
+use ledger::state::{Fact, Learner, Link, Need, RecordFact, Request};
+use ledger::words::ProvisionalReference;
+use ledger::{Body, Event, EventKind, Handle, InstitutionId, Key, KeySecret, Position, Revision, State};
+use store::EventStore;
+
+use super::fault::EngineFault;
+use super::join;
+
+/// A fact with what the chain needs beside it: a learner's last record.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) fact: Fact,
+    pub(crate) tip: Option<LearnerTip>,
+}
+
+/// Reads facts.
+#[derive(Debug)]
+pub(crate) struct Loader<'a, S> {
+    pub(crate) store: &'a S,
+    pub(crate) secret: &'a KeySecret,
+    pub(crate) opened: &'a LedgerOpened,
+}
+
+/// One learner's events and those of every account ever joined with it, in order.
+#[derive(Debug)]
+pub(crate) struct History {
+    pub(crate) events: BTreeMap<Position, Event>,
+    /// The last record of each account.
+    pub(crate) tips: BTreeMap<Handle, LearnerTip>,
+}
+
+impl<S: EventStore> Loader<'_, S> {
+    /// Answers every need, in one look-up where nothing has a history.
+    pub(crate) async fn load(&self, needs: &BTreeSet<Need>) -> Result<Vec<Loaded>, EngineFault> {
+        let keys: Vec<Vec<Key>> = needs.iter().map(|need| self.keys(*need)).collect();
+        let flat: Vec<store::Key> = keys.iter().flatten().copied().map(join::store_key).collect();
+        let found = self.store.find(&flat).await?;
+        let positions: BTreeSet<chain::Position> = found.iter().flatten().copied().collect();
+        let records = self.records(positions).await?;
+
+        let mut loaded = Vec::with_capacity(needs.len());
+        let mut found = found.into_iter();
+        for (need, keys) in needs.iter().zip(&keys) {
+            let hits: Vec<Option<&Record>> = found
+                .by_ref()
+                .take(keys.len())
+                .map(|position| position.and_then(|position| records.get(&position)))
+                .collect();
+            loaded.push(self.fact(*need, &hits).await?);
+        }
+        Ok(loaded)
+    }
+
+    fn keys(&self, need: Need) -> Vec<Key> {
+        match need {
+            Need::Learner(handle) => vec![
+                self.secret.learner(handle),
+                self.secret.profile(handle),
+                self.secret.absorbed(handle),
+                self.secret.reopened(handle),
+            ],
+            Need::Record(key)
+            | Need::Student(key)
+            | Need::Document(key)
+            | Need::Reference(key)
+            | Need::Result(key)
+            | Need::Request(key) => vec![key],
+        }
+    }
+
+    async fn records(
+        &self,
+        positions: BTreeSet<chain::Position>,
+    ) -> Result<BTreeMap<chain::Position, Record>, EngineFault> {
+        let positions: Vec<chain::Position> = positions.into_iter().collect();
+        let records = self.store.get(&positions).await?;
+        Ok(positions.into_iter().zip(records).collect())
+    }
+
+    async fn fact(&self, need: Need, hits: &[Option<&Record>]) -> Result<Loaded, EngineFault> {
+        let latest = hits.first().copied().flatten();
+        let event = latest.map(decode).transpose()?;
+        let position = latest.map(join::position).unwrap_or_default();
+        let found = event.as_ref();
+        let on_chain = found.and_then(|event| event.learner);
+        let fact = match need {
+            Need::Learner(handle) => return self.learner(handle, hits).await,
+            Need::Record(key) => Fact::Record(key, self.record(key, found, position).await?),
+            Need::Student(key) => Fact::Student(key, found.and_then(|e| link(e, position))),
+            Need::Document(key) => Fact::Document(key, on_chain.filter(|_| has_body(found))),
+            Need::Reference(key) => Fact::Reference(key, on_chain.filter(|_| has_body(found))),
+            Need::Result(key) => {
+                Fact::Result(key, found.and_then(|event| self.claimer(event)))
+            }
+            Need::Request(key) => {
+                Fact::Request(key, found.and_then(|event| self.request(event, position)))
+            }
+        };
+        Ok(Loaded { fact, tip: None })
+    }
+
+    /// An account without merges is told by its last event and its last attributes.
+    async fn learner(
+        &self,
+        handle: Handle,
+        hits: &[Option<&Record>],
+    ) -> Result<Loaded, EngineFault> {
+        let [Some(last), profile, absorbed, reopened] = hits else {
+            return Ok(Loaded { fact: Fact::Learner(handle, None), tip: None });
+        };
+        let kind = decode(last)?.body.kind();
+        let joined = matches!(kind, EventKind::LearnerMerged | EventKind::LearnerErased)
+            || kind == EventKind::LearnerIdentityErased;
+        let profile = profile.map(decode).transpose()?;
+        let simple = profile.filter(|_| absorbed.is_none() && reopened.is_none() && !joined);
+        let Some(profile) = simple.filter(|profile| !matches!(profile.body, Body::Erased(_))) else {
+            return self.learner_from_history(handle).await;
+        };
+        let tip = tip(last);
+        let mut state = self.replayed(std::iter::once((Position(0), &profile)));
+        // The last attributes, as if they had opened the account.
+        if matches!(profile.body, Body::LearnerUpdated(_)) {
+            let opening = registered_bare(&profile);
+            state = self.replayed([(Position(0), &opening), (Position(0), &profile)]);
+        }
+        let mut learner = learner_in(&state, handle);
+        if let (Some(learner), Some(tip)) = (&mut learner, &tip) {
+            learner.revision = Revision(tip.revision.saturating_add(1));
+        }
+        Ok(Loaded { fact: Fact::Learner(handle, learner), tip })
+    }
+
+    async fn learner_from_history(&self, handle: Handle) -> Result<Loaded, EngineFault> {
+        let history = self.history(handle).await?;
+        let state = self.replay(&history);
+        let tip = history.tips.get(&handle).copied();
+        Ok(Loaded { fact: Fact::Learner(handle, learner_in(&state, handle)), tip })
+    }
+
+    async fn record(
+        &self,
+        key: Key,
+        latest: Option<&Event>,
+        position: Position,
+    ) -> Result<Option<RecordFact>, EngineFault> {
+        let Some(event) = latest else { return Ok(None) };
+        let Some(handle) = event.learner else { return Ok(None) };
+        match &event.body {
+            Body::LearnerErased(_) | Body::Erased(_) => Ok(Some(RecordFact::Suppressed)),
+            // The usual case: recorded once, and nothing since.
+            Body::AchievementRecorded(_) => {
+                let state = self.replayed(std::iter::once((position, event)));
+                Ok(state.record(key).ok().flatten().cloned())
+            }
+            _ => {
+                let state = self.replay(&self.history(handle).await?);
+                Ok(state.record(key).ok().flatten().cloned())
+            }
+        }
+    }
+
+    fn claimer(&self, event: &Event) -> Option<Key> {
+        let record_id = match &event.body {
+            Body::AchievementRecorded(content) => &content.record_id,
+            Body::AchievementSuperseded(new) => &new.achievement.record_id,
+            Body::AchievementReceived(received) => &received.achievement.record_id,
+            _ => return None,
+        };
+        Some(self.secret.record(&event.issuer, record_id))
+    }
+
+    fn request(&self, event: &Event, position: Position) -> Option<Request> {
+        let learner = event.learner.filter(|_| has_body(Some(event)))?;
+        let content = self.secret.content(&codec::encode(&event.body));
+        Some(Request { position, learner, content })
+    }
+
+    /// Walks back the chain of the account and of every account ever joined with it.
+    pub(crate) async fn history(&self, handle: Handle) -> Result<History, EngineFault> {
+        let mut history = History { events: BTreeMap::new(), tips: BTreeMap::new() };
+        let mut seen = BTreeSet::from([handle]);
+        let mut open = vec![handle];
+        while let Some(handle) = open.pop() {
+            let key = join::store_key(self.secret.learner(handle));
+            let mut next = self.store.find(&[key]).await?.first().copied().flatten();
+            while let Some(position) = next {
+                let record = self.one(position).await?;
+                let event = decode(&record)?;
+                if let Some(tip) = tip(&record) {
+                    history.tips.entry(handle).or_insert(tip);
+                }
+                open.extend(joined(&event).filter(|joined| seen.insert(*joined)));
+                history.events.insert(join::position(&record), event);
+                let link = record.leaf.learner.filter(|link| link.revision > 0);
+                next = link.map(|link| link.previous_position);
+            }
+        }
+        Ok(history)
+    }
+
+    async fn one(&self, position: chain::Position) -> Result<Record, EngineFault> {
+        let mut records = self.store.get(&[position]).await?;
+        Ok(records.pop().expect("a store answers every position"))
+    }
+
+    /// The complete state of those events alone.
+    pub(crate) fn replay(&self, history: &History) -> State {
+        self.replayed(history.events.iter().map(|(position, event)| (*position, event)))
+    }
+
+    fn replayed<'e>(&self, events: impl IntoIterator<Item = (Position, &'e Event)>) -> State {
+        let mut state = State::new();
+        let opening = Event {
+            issuer: InstitutionId::operator(),
+            submitter: InstitutionId::operator(),
+            learner: None,
+            body: Body::LedgerOpened(self.opened.clone()),
+        };
+        state.apply_at(Position(0), &opening);
+        for (position, event) in events {
+            state.apply_at(position, event);
+        }
+        state
+    }
+}
+
+fn decode(record: &Record) -> Result<Event, EngineFault> {
+    join::event(record).map_err(EngineFault::decode(record.leaf.position.0))
+}
+
+fn tip(record: &Record) -> Option<LearnerTip> {
+    let link = record.leaf.learner?;
+    let (position, hash) = (record.leaf.position, record.hash());
+    Some(LearnerTip { revision: link.revision, position, hash })
+}
+
+fn has_body(event: Option<&Event>) -> bool {
+    event.is_some_and(|event| !matches!(event.body, Body::Erased(_)))
+}
+
+fn learner_in(state: &State, handle: Handle) -> Option<Learner> {
+    state.learner(handle).ok().flatten().cloned()
+}
+
+/// An opening without attributes, for the same account.
+fn registered_bare(event: &Event) -> Event {
+    let body = Body::Erased(EventKind::LearnerRegistered);
+    Event { body, ..event.clone() }
+}
+
+fn link(event: &Event, position: Position) -> Option<Link> {
+    let handle = event.learner?;
+    let linked = match &event.body {
+        Body::IdentityLinked(_) => true,
+        Body::IdentityUnlinked(_) => false,
+        Body::LearnerRegistered(registered) => matches!(
+            registered.opening,
+            Opening::Provisional(ProvisionalReference::Student(_))
+        ),
+        _ => return None,
+    };
+    Some(Link { handle, linked, position })
+}
+
+/// The accounts that an event joins with the one on whose chain it lies.
+fn joined(event: &Event) -> impl Iterator<Item = Handle> + use<> {
+    let other = match &event.body {
+        Body::LearnerMerged(counterpart)
+        | Body::LearnerAbsorbed(counterpart)
+        | Body::LearnersSeparated(counterpart)
+        | Body::LearnerReopened(counterpart) => Some(counterpart.learner),
+        Body::AchievementReceived(received) => Some(received.from),
+        _ => None,
+    };
+    other.into_iter()
+}

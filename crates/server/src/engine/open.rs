@@ -1,0 +1,202 @@
+//! Opening: an engine on an empty store begins a ledger, on another it goes on where that ended.
+//!
+//! Order, on a ledger that exists: the opening is read -> the registry is folded from its events -> an
+//! erasure whose event is durable but whose mark is not is carried out -> the writer starts. A crash in
+//! between leaves what the next opening does again.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, RwLock};
+
+use chain::{Head, Position};
+use ledger::event::{LedgerOpened, erasure_covers};
+use ledger::{Action, Actor, Body, Command, EventKind, Handle, KeySecret, State, Timestamp};
+use store::EventStore;
+use tokio::sync::{mpsc, watch};
+
+use super::fault::EngineFault;
+use super::load::{History, Loader};
+use super::random::{self, Random};
+use super::writer::{Writer, WriterOptions};
+use super::{Engine, ErasureScope, Inner, Mode, Published, Refused, join};
+use crate::clock::Clock;
+
+/// How the engine came up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The store was empty: a ledger begins.
+    Began,
+    /// The ledger goes on.
+    Resumed {
+        /// Number of records.
+        size: u64,
+        /// Bodies whose erasure had been cut off and has been carried out now.
+        erased: u64,
+    },
+}
+
+/// Bytes read at a time while folding the registry.
+const SCAN_BYTES: u64 = 4 << 20;
+/// Jobs that may wait for the writer; callers beyond wait themselves.
+const JOBS_MAX: usize = 1_024;
+
+impl<S: EventStore> Engine<S> {
+    /// Brings an engine up on a store. An empty one becomes a new ledger that opens with `vocabulary`:
+    /// the operator's publications.
+    ///
+    /// # Errors
+    /// When the store fails, or holds no ledger of this format.
+    pub async fn open(
+        store: Arc<S>,
+        clock: Arc<Clock>,
+        options: WriterOptions,
+        vocabulary: Vec<Action>,
+    ) -> Result<(Engine<S>, Opened), EngineFault> {
+        let head = store.head().await?;
+        if head.size == 0 {
+            let engine = begin(store, clock, options, vocabulary).await?;
+            return Ok((engine, Opened::Began));
+        }
+        let opened = opening(store.as_ref()).await?;
+        let (state, last_at) = folded(store.as_ref(), head).await?;
+        let erased = redo_erasure(store.as_ref(), &opened, head).await?;
+        let engine = start(store, clock, options, opened, state, head, last_at);
+        Ok((engine, Opened::Resumed { size: head.size, erased }))
+    }
+}
+
+/// Order: the opening and the vocabulary are one atomic block, so that no ledger exists without them.
+async fn begin<S: EventStore>(
+    store: Arc<S>,
+    clock: Arc<Clock>,
+    options: WriterOptions,
+    vocabulary: Vec<Action>,
+) -> Result<Engine<S>, EngineFault> {
+    let opened = LedgerOpened {
+        ledger_id: random::bytes()?,
+        format_version: 1,
+        rules_version: ledger::RULES_VERSION,
+        suppression_key: random::bytes()?,
+    };
+    let empty = State::new().without_facts();
+    let engine = start(store, clock, options, opened.clone(), empty, Head::EMPTY, Timestamp(0));
+    let actions = std::iter::once(Action::OpenLedger(opened)).chain(vocabulary);
+    let commands = actions.map(|action| Command { actor: Actor::Operator, action }).collect();
+    for outcome in engine.execute(commands, Mode::Atomic).await? {
+        if let Err(Refused::Rejected(rejection)) = outcome {
+            return Err(EngineFault::Opening(rejection));
+        }
+    }
+    Ok(engine)
+}
+
+fn start<S: EventStore>(
+    store: Arc<S>,
+    clock: Arc<Clock>,
+    options: WriterOptions,
+    opened: LedgerOpened,
+    state: State,
+    head: Head,
+    last_at: Timestamp,
+) -> Engine<S> {
+    let published = Published { base: state.clone(), head, generation: 0 };
+    let inner = Arc::new(Inner {
+        store,
+        clock,
+        secret: KeySecret(opened.suppression_key),
+        opened,
+        random: Random::new(),
+        published: RwLock::new(published),
+        stopped: watch::Sender::new(None),
+    });
+    let writer = Writer {
+        inner: Arc::clone(&inner),
+        options,
+        head,
+        state,
+        last_at,
+        tips: HashMap::new(),
+        floor: 0,
+        generation: 0,
+    };
+    let (sender, receiver) = mpsc::channel(JOBS_MAX);
+    let writer = tokio::spawn(writer.run(receiver));
+    Engine { inner, jobs: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) }
+}
+
+async fn opening<S: EventStore>(store: &S) -> Result<LedgerOpened, EngineFault> {
+    let records = store.get(&[Position(0)]).await?;
+    let first = records.first().ok_or(EngineFault::NotOpened)?;
+    match join::event(first).map_err(EngineFault::decode(0))?.body {
+        Body::LedgerOpened(opened) => Ok(opened),
+        _ => Err(EngineFault::NotOpened),
+    }
+}
+
+/// The registry as its events made it, and when the last record was made.
+async fn folded<S: EventStore>(store: &S, head: Head) -> Result<(State, Timestamp), EngineFault> {
+    let mut state = State::new();
+    let mut last_at = Timestamp(0);
+    let mut next = Position(0);
+    while next.0 < head.size {
+        for record in store.read(next, SCAN_BYTES).await? {
+            let position = record.leaf.position;
+            next = Position(position.0 + 1);
+            last_at = Timestamp(record.leaf.recorded_at.0);
+            if record.leaf.learner.is_none() {
+                let event = join::event(&record).map_err(EngineFault::decode(position.0))?;
+                state.apply_at(join::position(&record), &event);
+            }
+        }
+    }
+    Ok((state.at_size(head.size).without_facts(), last_at))
+}
+
+/// Carries out the last erasure again when its mark is missing. Erasures are made one at a time, so no
+/// earlier one can be open.
+async fn redo_erasure<S: EventStore>(
+    store: &S,
+    opened: &LedgerOpened,
+    head: Head,
+) -> Result<u64, EngineFault> {
+    let secret = KeySecret(opened.suppression_key);
+    let latest = store.find(&[join::store_key(secret.erasures())]).await?;
+    let Some(position) = latest.first().copied().flatten() else { return Ok(0) };
+    if store.erased_through().await?.is_some_and(|through| through >= position) {
+        return Ok(0);
+    }
+    let records = store.get(&[position]).await?;
+    let record = records.first().expect("a store answers every position");
+    let event = join::event(record).map_err(EngineFault::decode(position.0))?;
+    let scope = match event.body.kind() {
+        EventKind::LearnerIdentityErased => ErasureScope::Identity,
+        _ => ErasureScope::All,
+    };
+    let Some(learner) = event.learner else { return Ok(0) };
+    let loader = Loader { store, secret: &secret, opened };
+    let mut history = loader.history(learner).await?;
+    // What came after the erasure is not covered by it.
+    history.events.retain(|at, _| at.0 <= position.0);
+    let state = loader.replay(&history);
+    let group = state.group(learner).unwrap_or_else(|_| vec![learner]);
+    let positions = covered(&history, &group, scope);
+    store.erase(&positions, Position(position.0.min(head.size - 1))).await?;
+    Ok(u64::try_from(positions.len()).expect("a count fits 64 bits"))
+}
+
+/// The positions whose bodies an erasure of the group covers and that still have one.
+pub(super) fn covered(history: &History, group: &[Handle], scope: ErasureScope) -> Vec<Position> {
+    let erasure = match scope {
+        ErasureScope::Identity => EventKind::LearnerIdentityErased,
+        ErasureScope::All => EventKind::LearnerErased,
+    };
+    let group: BTreeSet<Handle> = group.iter().copied().collect();
+    let of_group = |handle: Option<Handle>| handle.is_some_and(|handle| group.contains(&handle));
+    history
+        .events
+        .iter()
+        .filter(|(_, event)| of_group(event.learner))
+        .filter(|(_, event)| erasure_covers(erasure, event.body.kind()))
+        .filter(|(_, event)| !matches!(event.body, Body::Erased(_)))
+        .map(|(position, _)| Position(position.0))
+        .collect()
+}
