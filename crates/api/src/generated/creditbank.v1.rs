@@ -1709,7 +1709,7 @@ pub struct GetStatementRequest {
 /// One entry of a statement.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StatementEntry {
-    /// Position in the ledger.
+    /// Position in the ledger; 0 for EXPIRED. One record can make several entries.
     #[prost(uint64, tag = "1")]
     pub position: u64,
     /// When it was recorded.
@@ -1800,6 +1800,12 @@ pub enum EntryKind {
     Reopened = 15,
     /// The content was erased.
     Erased = 16,
+    /// An achievement went out because its last day of validity had passed. No record of the ledger says
+    /// so: the entry has position 0 and is dated the beginning of the day after, in UTC.
+    Expired = 17,
+    /// The entry before it made this achievement count, or count no more: it is part of one that came or
+    /// went, holds the same result as one, or the account was bound to a person.
+    Adjusted = 18,
 }
 impl EntryKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1825,6 +1831,8 @@ impl EntryKind {
             Self::Merged => "ENTRY_KIND_MERGED",
             Self::Reopened => "ENTRY_KIND_REOPENED",
             Self::Erased => "ENTRY_KIND_ERASED",
+            Self::Expired => "ENTRY_KIND_EXPIRED",
+            Self::Adjusted => "ENTRY_KIND_ADJUSTED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1847,6 +1855,8 @@ impl EntryKind {
             "ENTRY_KIND_MERGED" => Some(Self::Merged),
             "ENTRY_KIND_REOPENED" => Some(Self::Reopened),
             "ENTRY_KIND_ERASED" => Some(Self::Erased),
+            "ENTRY_KIND_EXPIRED" => Some(Self::Expired),
+            "ENTRY_KIND_ADJUSTED" => Some(Self::Adjusted),
             _ => None,
         }
     }
