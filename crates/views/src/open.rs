@@ -1,0 +1,298 @@
+//! Opening, marking, building anew and closing: what a crash leaves, and what is made of it.
+//!
+//! Apart from `views` because every step here is about files. A directory holds `lock`, `mark` (see
+//! `mark`) and sled's files under `sled`. sled's `flush` survives the end of the process but not the
+//! loss of power, and sled may stop the process when it opens files that are harmed; so the mark tells,
+//! before sled is asked, whether its files are to be trusted.
+//!
+//! Order, and what a crash after each step leaves:
+//!
+//! | step | a crash leaves |
+//! | --- | --- |
+//! | open: the mark says `Opening` | files that sled may not survive: removed by the next opening |
+//! | open: sled opens, its own mark is checked | the same |
+//! | open: the mark says `Open(reach)` | a directory to go on with in the same boot |
+//! | apply: values, then the size in memory | values ahead of the mark; replay skips them |
+//! | mark: reach into sled, flush, the mark says `Open(reach)` | values as far as the mark, or further |
+//! | close: as mark; sled is dropped, its files synced | the same |
+//! | close: the mark says `Closed(reach, digest)` | a directory to go on with in any boot |
+//! | remove: sled's files, one by one | the mark says `Opening`: removed by the next opening |
+//!
+//! Durability: only `Closed` survives a power loss. After one, an `Open` mark is of another boot, and the
+//! views are built anew. So marks written in between need no sync of sled's files, which would compete
+//! with the log's.
+//!
+//! Between two marks sled brings back a state no older than its last flush; that a mark is not ahead of
+//! it is checked against the reach that sled holds itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, RwLock};
+
+use durable::{Fs, OsFs, make_dir};
+use tokio::sync::{Notify, watch};
+
+use crate::fault::{ViewsFault, Why};
+use crate::files;
+use crate::mark::{Mark, Phase, Reach, boot_id};
+use crate::sealed::Sealed;
+use crate::views::{Opened, Options, Trees, Views, Writer};
+
+/// Key of the reach in sled.
+const REACH_KEY: &[u8] = b"reach";
+
+/// Removing the files and opening again helps once; a second failure has another cause.
+const OPEN_TRIES: u32 = 2;
+
+impl Views {
+    /// Opens the views of a ledger, creating the directory. What cannot be used is removed, and the
+    /// views begin empty: files that sled cannot open or that do not check, those of another ledger or
+    /// format version, and those that were not closed before the machine stopped.
+    ///
+    /// # Errors
+    /// [`ViewsFault::InUse`]; a file operation that failed; sled when it cannot open an empty directory.
+    pub fn open(
+        dir: &Path,
+        ledger_id: [u8; 16],
+        options: Options,
+    ) -> Result<(Views, Opened), ViewsFault> {
+        make_dir(&OsFs, dir).map_err(ViewsFault::io("create the directory of the views"))?;
+        let lock = OsFs.lock(&dir.join("lock")).map_err(|e| match e.kind() {
+            std::io::ErrorKind::WouldBlock => ViewsFault::InUse,
+            _ => ViewsFault::io("lock the views")(e),
+        })?;
+        let place = Place::new(dir, ledger_id, &options);
+        let (trees, reach, opened) = match place.usable_reach()? {
+            Ok(reach) => place.resume(reach)?,
+            Err(why) => place.begin(why)?,
+        };
+        let views = Views {
+            dir: dir.to_owned(),
+            ledger_id,
+            options,
+            trees: RwLock::new(Some(trees)),
+            writer: Mutex::new(Writer {
+                reach,
+                marked: reach.size,
+            }),
+            applied: watch::channel(reach.size).0,
+            erasures: Mutex::new(0),
+            damaged: AtomicBool::new(false),
+            damage: Notify::new(),
+            _lock: lock,
+        };
+        Ok((views, opened))
+    }
+
+    /// Makes everything durable and says so in the mark. Every later call on these views returns
+    /// [`ViewsFault::Closed`]; dropping them without this costs a replay, or after a power loss a
+    /// rebuild.
+    ///
+    /// # Errors
+    /// A step that failed; then the next opening finds views that were not closed.
+    pub fn close(&self) -> Result<(), ViewsFault> {
+        let writer = self.lock_writer();
+        let trees = self.lock_trees().take().ok_or(ViewsFault::Closed)?;
+        let place = self.place();
+        let damaged = self.damaged.load(Ordering::Acquire);
+        let written = if damaged {
+            Ok(())
+        } else {
+            write_reach(&trees, writer.reach)
+        };
+        drop(trees);
+        place.wait_released()?;
+        if damaged {
+            // Nobody is left to build them anew: the next opening does.
+            return place.mark(Phase::Opening);
+        }
+        written?;
+        files::sync_all(&place.sled)?;
+        let digest = files::digest_all(&place.sled)?;
+        place.mark(Phase::Closed(writer.reach, digest))
+    }
+
+    /// Writes the mark when enough has been applied since the last time.
+    pub(crate) fn mark_if_due(&self, trees: &Trees, writer: &mut Writer) -> Result<(), ViewsFault> {
+        if writer.reach.size.saturating_sub(writer.marked) < self.options.mark_records {
+            return Ok(());
+        }
+        write_reach(trees, writer.reach)?;
+        self.place().mark(Phase::Open(writer.reach))?;
+        writer.marked = writer.reach.size;
+        Ok(())
+    }
+
+    /// Removes everything and begins at position 0.
+    pub(crate) fn rebuild(&self, why: Why) -> Result<(), ViewsFault> {
+        tracing::warn!(%why, "the views are built anew");
+        let mut writer = self.lock_writer();
+        let mut trees = self.lock_trees();
+        drop(trees.take().ok_or(ViewsFault::Closed)?);
+        let place = self.place();
+        place.wait_released()?;
+        let (begun, reach, _) = place.begin(why)?;
+        *trees = Some(begun);
+        *writer = Writer {
+            reach,
+            marked: reach.size,
+        };
+        self.damaged.store(false, Ordering::Release);
+        self.applied.send_replace(reach.size);
+        Ok(())
+    }
+
+    fn place(&self) -> Place {
+        Place::new(&self.dir, self.ledger_id, &self.options)
+    }
+}
+
+/// Where the files are, and what the mark must say of them.
+struct Place {
+    dir: PathBuf,
+    sled: PathBuf,
+    ledger_id: [u8; 16],
+    boot: String,
+    cache_bytes: u64,
+}
+
+impl Place {
+    fn new(dir: &Path, ledger_id: [u8; 16], options: &Options) -> Place {
+        Place {
+            dir: dir.to_owned(),
+            sled: dir.join("sled"),
+            ledger_id,
+            boot: options.boot_id.clone().unwrap_or_else(boot_id),
+            cache_bytes: options.cache_bytes,
+        }
+    }
+
+    /// How far the files reach, judged by the mark alone.
+    fn usable_reach(&self) -> Result<Result<Reach, Why>, ViewsFault> {
+        let mark = match Mark::read(&self.dir)? {
+            Ok(mark) => mark,
+            Err(why) => return Ok(Err(why)),
+        };
+        if mark.ledger_id != self.ledger_id {
+            return Ok(Err(Why::OtherLedger));
+        }
+        Ok(match mark.phase {
+            Phase::Opening => Err(Why::StoppedWhileOpening),
+            // Where boots have no names, every one counts as another.
+            Phase::Open(_) if mark.boot.is_empty() || mark.boot != self.boot => Err(Why::PowerLoss),
+            Phase::Open(reach) => Ok(reach),
+            Phase::Closed(reach, digest) => match files::digest_all(&self.sled) {
+                Ok(found) if found == digest => Ok(reach),
+                Ok(_) => Err(Why::Damaged {
+                    what: "sled's files have changed".to_owned(),
+                }),
+                Err(fault) => Err(Why::Damaged {
+                    what: fault.to_string(),
+                }),
+            },
+        })
+    }
+
+    /// Opens what is there, or else begins.
+    fn resume(&self, reach: Reach) -> Result<(Trees, Reach, Opened), ViewsFault> {
+        self.mark(Phase::Opening)?;
+        let tried = self
+            .open_trees()
+            .and_then(|trees| match check_reach(&trees, reach) {
+                Ok(()) => Ok(trees),
+                Err(fault) => {
+                    drop(trees);
+                    Err(fault)
+                }
+            });
+        match tried {
+            Ok(trees) => {
+                self.mark(Phase::Open(reach))?;
+                Ok((
+                    trees,
+                    reach,
+                    Opened::Resumed {
+                        applied: reach.size,
+                    },
+                ))
+            }
+            Err(fault) => self.begin(Why::Damaged {
+                what: fault.to_string(),
+            }),
+        }
+    }
+
+    /// Removes what is there and opens empty files.
+    fn begin(&self, why: Why) -> Result<(Trees, Reach, Opened), ViewsFault> {
+        let mut last = ViewsFault::Closed;
+        for _ in 0..OPEN_TRIES {
+            self.mark(Phase::Opening)?;
+            if OsFs.list(&self.sled).is_ok() {
+                self.wait_released()?;
+            }
+            files::remove_all(&self.sled)?;
+            match self.open_trees() {
+                Ok(trees) => {
+                    write_reach(&trees, Reach::NOTHING)?;
+                    self.mark(Phase::Open(Reach::NOTHING))?;
+                    return Ok((trees, Reach::NOTHING, Opened::Rebuilding { why }));
+                }
+                Err(fault) => last = fault,
+            }
+        }
+        Err(last)
+    }
+
+    fn open_trees(&self) -> Result<Trees, ViewsFault> {
+        let config = sled::Config::new()
+            .path(&self.sled)
+            .cache_capacity(self.cache_bytes);
+        let db = config
+            .open()
+            .map_err(ViewsFault::sled("open the files of the views"))?;
+        Ok(Trees {
+            meta: Sealed::open(&db, "meta")?,
+            chains: Sealed::open(&db, "chains")?,
+            issued: Sealed::open(&db, "issued")?,
+            joins: Sealed::open(&db, "joins")?,
+            provisional: Sealed::open(&db, "provisional")?,
+            pending: Sealed::open(&db, "pending")?,
+            accounts: Sealed::open(&db, "accounts")?,
+            db,
+        })
+    }
+
+    fn wait_released(&self) -> Result<(), ViewsFault> {
+        files::wait_released(&self.sled.join("db"))
+    }
+
+    fn mark(&self, phase: Phase) -> Result<(), ViewsFault> {
+        let boot = self.boot.clone();
+        Mark {
+            ledger_id: self.ledger_id,
+            boot,
+            phase,
+        }
+        .write(&self.dir)
+    }
+}
+
+/// Order: values were written before; the reach follows them in sled's log, and the flush takes both.
+fn write_reach(trees: &Trees, reach: Reach) -> Result<(), ViewsFault> {
+    trees.meta.put_as(REACH_KEY, &reach)?;
+    trees
+        .db
+        .flush()
+        .map(drop)
+        .map_err(ViewsFault::sled("flush the views"))
+}
+
+/// Whether sled brought back at least what the mark says.
+fn check_reach(trees: &Trees, marked: Reach) -> Result<(), ViewsFault> {
+    match trees.meta.get_as::<Reach>(REACH_KEY)? {
+        Some(found) if found.size >= marked.size => Ok(()),
+        _ => Err(ViewsFault::damaged(
+            "sled brought back less than the mark says",
+        )),
+    }
+}
