@@ -1,0 +1,7 @@
+//! The crate seen from outside: one binary, so that it links once.
+
+// The name that every other crate of the workspace uses.
+extern crate creditbank_ledger as ledger;
+
+mod codec;
+mod sample_events;
