@@ -5,3 +5,4 @@ extern crate creditbank_ledger as ledger;
 
 mod codec;
 mod sample_events;
+mod shape;
