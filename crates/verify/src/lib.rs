@@ -1,1 +1,34 @@
 //! The auditor's verifier: no network, no async, no sled.
+//!
+//! It reads a data directory that it does not trust, takes no lock and writes nothing, so it also runs
+//! beside a running server. [`verify`] is generic over the file system, because every crash test asks
+//! the same code for its verdict.
+//!
+//! Read in this order: [`invariants`] (what must hold), `scan` and `judge` (from bytes to records),
+//! `structure`, `learners` and `admission` (what records must be), `groups` and `pass` (how that stays
+//! within a bound of memory), [`Report`] (what comes out).
+
+mod admission;
+mod args;
+mod directory;
+mod error;
+mod examine;
+mod finding;
+mod gathered;
+mod groups;
+pub mod invariants;
+mod judge;
+mod learners;
+mod pass;
+mod report;
+mod scan;
+mod structure;
+mod verify;
+mod width;
+mod window;
+
+pub use args::{Args, run};
+pub use error::CouldNotRun;
+pub use finding::{FINDINGS_MAX, Finding, Place};
+pub use report::{Admissions, Counts, Report};
+pub use verify::{Options, Progress, verify};

@@ -1,0 +1,133 @@
+//! One record by itself: is the body there, is it what the leaf commits to, which event is it.
+//!
+//! Apart from what needs the records before it, so that it runs on another core than that.
+
+use chain::{Hash, Leaf, Record, commit};
+use ledger::codec;
+use ledger::{Event, Handle};
+
+use crate::error::chain as error_chain;
+use crate::judge::Located;
+
+/// What a pass wants to know of a record beside its leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Whether the commitment holds.
+    pub(crate) commitment: bool,
+    /// The event.
+    pub(crate) event: bool,
+}
+
+/// What salt and body are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// What the leaf commits to; or something else that was not asked for.
+    Body,
+    /// Zeros.
+    Zeros,
+    /// Something that commits to this.
+    Other(Hash),
+}
+
+/// What the record says.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// An event.
+    Event(Event),
+    /// The body is erased; this is left.
+    Erased(Event),
+    /// Nothing that can be understood.
+    Nothing(String),
+    /// It was not asked for.
+    Unasked,
+}
+
+/// A record examined.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) leaf: Leaf,
+    /// Its chain hash.
+    pub(crate) hash: Hash,
+    pub(crate) held: Held,
+    pub(crate) said: Said,
+}
+
+/// A block examined.
+#[derive(Debug)]
+pub(crate) struct ExaminedBlock {
+    pub(crate) segment: u64,
+    pub(crate) start: u64,
+    pub(crate) records: Vec<Examined>,
+}
+
+/// Examines the records of a block.
+pub(crate) fn block(located: Located, wanted: &dyn Fn(&Leaf) -> Wanted) -> ExaminedBlock {
+    let Located {
+        segment,
+        start,
+        block,
+    } = located;
+    let head = block.head();
+    let records = block.into_records();
+    // Each leaf holds the hash of the one before; decoding has compared them.
+    let mut hashes: Vec<Hash> = records
+        .iter()
+        .skip(1)
+        .map(|r| r.leaf.previous_hash)
+        .collect();
+    hashes.push(head.hash);
+    let examined = records.into_iter().zip(hashes);
+    let records = examined.map(|(record, hash)| examine(&record, hash, wanted(&record.leaf)));
+    ExaminedBlock {
+        segment,
+        start,
+        records: records.collect(),
+    }
+}
+
+fn examine(record: &Record, hash: Hash, wanted: Wanted) -> Examined {
+    let held = held(record, wanted);
+    let said = if wanted.event {
+        said(record, held)
+    } else {
+        Said::Unasked
+    };
+    Examined {
+        leaf: record.leaf,
+        hash,
+        held,
+        said,
+    }
+}
+
+fn held(record: &Record, wanted: Wanted) -> Held {
+    if record.is_erased() {
+        return Held::Zeros;
+    }
+    if !wanted.commitment {
+        return Held::Body;
+    }
+    let found = commit(&record.salt, &record.body);
+    // A salt of zeros is no key, whatever the body.
+    if found == record.leaf.commitment && !record.salt.is_zero() {
+        Held::Body
+    } else {
+        Held::Other(found)
+    }
+}
+
+fn said(record: &Record, held: Held) -> Said {
+    let leaf = &record.leaf;
+    let learner = leaf.learner.map(|link| Handle(link.handle.0));
+    let (issuer, submitter) = (leaf.issuer.as_str(), leaf.submitter.as_str());
+    if held == Held::Zeros {
+        return match codec::erased(leaf.kind, issuer, submitter, learner) {
+            Ok(event) => Said::Erased(event),
+            Err(error) => Said::Nothing(error_chain(&error)),
+        };
+    }
+    match codec::decode(leaf.kind, issuer, submitter, learner, &record.body) {
+        Ok(event) => Said::Event(event),
+        Err(error) => Said::Nothing(error_chain(&error)),
+    }
+}

@@ -1,0 +1,58 @@
+//! What the checks of one or more passes have found so far.
+//!
+//! Apart from the report because it is bounded while it grows, and knows up to which head the ledger is
+//! being verified: a running server adds records between two passes, and those are not this report's.
+
+use crate::finding::{Finding, First, Place};
+use crate::invariants::Holds;
+use crate::report::Admissions;
+
+/// Findings, notes and counts of what needs a learner's or the ledger's past.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    /// Findings at later positions are dropped.
+    pub(crate) limit: Option<u64>,
+    pub(crate) findings: First<Finding>,
+    pub(crate) notes: First<(u64, String)>,
+    pub(crate) admissions: Admissions,
+    pub(crate) erased: u64,
+}
+
+impl Gathered {
+    pub(crate) fn new() -> Gathered {
+        Gathered {
+            limit: None,
+            findings: First::new(),
+            notes: First::new(),
+            admissions: Admissions::default(),
+            erased: 0,
+        }
+    }
+
+    /// Whether records at this position are part of what is verified.
+    pub(crate) fn covers(&self, position: u64) -> bool {
+        self.limit.is_none_or(|limit| position < limit)
+    }
+
+    /// Keeps what is broken.
+    pub(crate) fn check(&mut self, place: Place, holds: Holds) {
+        if let Err(broken) = holds {
+            self.find(Finding::new(place, broken));
+        }
+    }
+
+    pub(crate) fn find(&mut self, finding: Finding) {
+        if finding
+            .place
+            .position
+            .is_none_or(|position| self.covers(position))
+        {
+            self.findings.put(finding);
+        }
+    }
+
+    /// Keeps a note about what happens at a position.
+    pub(crate) fn note(&mut self, position: u64, text: String) {
+        self.notes.put((position, text));
+    }
+}

@@ -1,0 +1,267 @@
+//! One pass over the whole log: which checks it makes, and for which learners.
+//!
+//! Apart from the checks because the same ones run all at once when the ledger fits the memory, and share
+//! by share when it does not. One thread reads, hashes and decodes; the caller's folds, in order.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use chain::{Handle, Leaf};
+use durable::Fs;
+use ledger::{Body, KeySecret, keys_of};
+
+use crate::admission::Admission;
+use crate::directory::Directory;
+use crate::error::CouldNotRun;
+use crate::examine::{self, Examined, ExaminedBlock, Said, Wanted};
+use crate::finding::Place;
+use crate::gathered::Gathered;
+use crate::groups::{Groups, Holders, Share};
+use crate::judge::{Hangup, Item, Stop, read_log};
+use crate::learners::Learners;
+use crate::structure::{InPair, Pairs, Structure};
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    /// Whether to check what holds along the ledger, and report on its bytes.
+    pub(crate) structure: bool,
+    /// Whose chains, bodies and events to check.
+    pub(crate) learners: Option<(Share, &'a Groups)>,
+    /// Which keys to follow, to find the learners that belong together.
+    pub(crate) keys: Option<Share>,
+}
+
+impl Pass<'_> {
+    fn owns(&self, leaf: &Leaf) -> bool {
+        let Some((share, groups)) = self.learners else {
+            return false;
+        };
+        match leaf.learner {
+            Some(link) => share.holds(&groups.root(link.handle).0),
+            None => share.is_first(),
+        }
+    }
+
+    fn wants(&self, leaf: &Leaf) -> Wanted {
+        // Every share admits the registry's events: the rules about learners rest on them.
+        let registry = self.learners.is_some() && leaf.learner.is_none();
+        let opening = leaf.position.0 == 0;
+        let keys = self.keys.is_some() && (leaf.learner.is_some() || opening);
+        let commitment = registry || self.owns(leaf);
+        Wanted {
+            commitment,
+            event: commitment || keys,
+        }
+    }
+}
+
+/// Items in the order in which they were read.
+type Batch = Vec<Found>;
+
+/// An item of the log, its records examined.
+enum Found {
+    Block(ExaminedBlock),
+    Other(Item),
+}
+
+/// How many records a batch has at least before it is handed over: enough that handing over costs
+/// nothing beside them.
+const BATCH_RECORDS: usize = 512;
+/// How many batches wait at most.
+const BATCHES_WAITING: usize = 4;
+
+/// Reads the log and folds it.
+pub(crate) fn run<F: Fs>(
+    fs: &F,
+    dir: &Directory,
+    pass: &Pass<'_>,
+    fold: &mut Fold<'_>,
+) -> Result<(), CouldNotRun> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(BATCHES_WAITING);
+        let reader = scope.spawn(move || send_log(fs, dir, pass, &sender));
+        fold_all(receiver, fold);
+        match reader.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn send_log<F: Fs>(
+    fs: &F,
+    dir: &Directory,
+    pass: &Pass<'_>,
+    sender: &SyncSender<Batch>,
+) -> Result<(), CouldNotRun> {
+    let mut batch = Vec::new();
+    let mut records = 0;
+    let wanted = |leaf: &Leaf| pass.wants(leaf);
+    let read = read_log(fs, dir, &mut |item| {
+        let found = match item {
+            Item::Block(located) => {
+                let block = examine::block(located, &wanted);
+                records += block.records.len();
+                Found::Block(block)
+            }
+            other => Found::Other(other),
+        };
+        batch.push(found);
+        if records >= BATCH_RECORDS {
+            records = 0;
+            return sender.send(std::mem::take(&mut batch)).map_err(|_| Hangup);
+        }
+        Ok(())
+    });
+    match read {
+        Ok(()) | Err(Stop::Hangup) => {
+            // A receiver that has gone wants no more.
+            let _ = sender.send(batch);
+            Ok(())
+        }
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+fn fold_all(receiver: Receiver<Batch>, fold: &mut Fold<'_>) {
+    for found in receiver.into_iter().flatten() {
+        match found {
+            Found::Block(block) => fold.block(&block),
+            Found::Other(item) => fold.item(item),
+        }
+    }
+}
+
+/// What a pass has made of the log so far.
+pub(crate) struct Fold<'a> {
+    pub(crate) pass: Pass<'a>,
+    pub(crate) out: &'a mut Gathered,
+    pub(crate) structure: Structure,
+    pub(crate) learners: Learners,
+    pub(crate) admission: Admission,
+    pub(crate) groups: Groups,
+    pub(crate) holders: Holders,
+    pub(crate) secret: Option<KeySecret>,
+    /// Told how many bytes lie behind.
+    pub(crate) progress: &'a mut dyn FnMut(u64),
+}
+
+impl Fold<'_> {
+    fn item(&mut self, item: Item) {
+        match item {
+            Item::Finding(finding) if self.pass.structure => self.out.find(finding),
+            Item::Note(note) if self.pass.structure => self.out.note(u64::MAX, note),
+            Item::Mark if self.pass.structure => self.structure.counts.head_marks += 1,
+            Item::Read(bytes) => (self.progress)(bytes),
+            Item::Lost(range) if self.pass.learners.is_some() => {
+                self.admission
+                    .stop(range.start, "records cannot be read from here on", self.out);
+                self.learners.lose(range);
+            }
+            _ => {}
+        }
+    }
+
+    fn block(&mut self, block: &ExaminedBlock) {
+        if self.pass.structure {
+            self.structure.take(block, self.out);
+        }
+        let Some(first) = block.records.first() else {
+            return;
+        };
+        let block_first = first.leaf.position.0;
+        let mut pairs = Pairs::default();
+        for record in &block.records {
+            let (in_pair, is_half) = pairs.take(record);
+            if is_half {
+                self.admission.await_nothing();
+            }
+            if self.pass.keys.is_some() {
+                self.follow_keys(record, in_pair);
+            }
+            if self.pass.learners.is_some() {
+                let place = Place::new(record.leaf.position.0, block.segment, block.start);
+                self.check(record, place, block_first, in_pair);
+            }
+        }
+        if pairs.ends_half_done() {
+            self.admission.await_nothing();
+        }
+    }
+
+    fn check(&mut self, record: &Examined, place: Place, block_first: u64, in_pair: InPair) {
+        let leaf = &record.leaf;
+        self.admission.see(record);
+        let is_own = self.pass.owns(leaf);
+        if is_own {
+            let before = match in_pair {
+                InPair::Second(before) => Some(before),
+                InPair::No | InPair::Stray => None,
+            };
+            self.learners
+                .take(record, place, block_first, before, self.out);
+        }
+        if in_pair == InPair::Stray || (!is_own && leaf.learner.is_some()) {
+            self.admission.skip();
+            if is_own && self.out.covers(leaf.position.0) {
+                self.out.admissions.damaged += 1;
+            }
+            return;
+        }
+        let dimness = leaf
+            .learner
+            .and_then(|link| self.learners.dimness(link.handle));
+        if is_own && self.out.covers(leaf.position.0) {
+            self.admission.take(record, dimness, place, self.out);
+        } else {
+            // Another share reports on the registry's events; here they only have to be known.
+            self.admission
+                .take(record, dimness, place, &mut Gathered::new());
+        }
+    }
+
+    /// Joins the learners that the record, or one of its keys, leads to.
+    fn follow_keys(&mut self, record: &Examined, in_pair: InPair) {
+        let Said::Event(event) = &record.said else {
+            return;
+        };
+        if let Body::LedgerOpened(opened) = &event.body {
+            self.secret.get_or_insert(KeySecret(opened.suppression_key));
+        }
+        let Some(link) = record.leaf.learner else {
+            return;
+        };
+        let own = link.handle;
+        if let InPair::Second(before) = in_pair {
+            self.groups.join(before, own);
+        }
+        let Some(secret) = &self.secret else { return };
+        let counterpart = match &event.body {
+            Body::LearnerMerged(other)
+            | Body::LearnerAbsorbed(other)
+            | Body::LearnersSeparated(other)
+            | Body::LearnerReopened(other) => Some(other.learner),
+            Body::AchievementReassigned(moved) => Some(moved.to),
+            Body::AchievementReceived(moved) => Some(moved.from),
+            _ => None,
+        };
+        if let Some(other) = counterpart {
+            self.groups.join(own, Handle(other.0));
+        }
+        for key in keys_of(secret, event) {
+            self.holders.note(key.0, own, &mut self.groups);
+        }
+    }
+
+    /// What can be judged only at the end; gives back what other passes need.
+    pub(crate) fn finish(self) -> (Structure, Groups) {
+        if self.pass.structure {
+            self.structure.finish(self.out);
+        }
+        if self.pass.learners.is_some() {
+            self.out.erased = self.out.erased.saturating_add(self.learners.erased());
+            self.learners.finish(self.out);
+        }
+        (self.structure, self.groups)
+    }
+}
