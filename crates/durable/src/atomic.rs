@@ -3,7 +3,7 @@
 //! They stand apart from the two file systems because both, and every crash test, run the same steps.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::{File, Fs, Mode};
 
@@ -30,24 +30,21 @@ pub fn write_atomic<F: Fs>(fs: &F, dir: &Path, name: &str, bytes: &[u8]) -> io::
     fs.sync_dir(dir)
 }
 
-/// Creates a directory with its missing parents, and makes their names durable.
+/// Creates a directory with its missing parents, and makes their names durable, also when they were
+/// there: an earlier attempt may have been stopped between the two.
 ///
 /// # Errors
 /// Any step that fails; some of the directories may exist afterwards.
 pub fn make_dir<F: Fs>(fs: &F, dir: &Path) -> io::Result<()> {
-    let mut missing: Vec<PathBuf> = Vec::new();
-    for ancestor in dir.ancestors() {
-        match fs.list(ancestor) {
-            Ok(_) => break,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => missing.push(ancestor.to_path_buf()),
-            Err(e) => return Err(e),
-        }
-    }
     fs.create_dir_all(dir)?;
     // Order: outermost first, so that a crash never leaves a durable name in a directory without one.
-    for created in missing.iter().rev() {
-        if let Some(parent) = created.parent() {
-            fs.sync_dir(parent)?;
+    let mut parents: Vec<&Path> = dir.ancestors().skip(1).collect();
+    parents.reverse();
+    for parent in parents {
+        match fs.sync_dir(parent) {
+            // A directory that we may not even read was made by somebody else, who keeps it.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+            other => other?,
         }
     }
     Ok(())

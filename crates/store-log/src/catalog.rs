@@ -3,6 +3,7 @@
 //! Apart from the reader because the writer changes it. Bounded: of a sealed segment only its header
 //! (about 100 bytes per 64 MiB) stays in memory; files and offsets are kept for the recently read ones.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +42,8 @@ pub(crate) struct Catalog<F: Fs> {
     unsaved: Mutex<Vec<Arc<OpenSegment<F::File>>>>,
     erasing: RwLock<()>,
     erasures: AtomicU64,
+    /// Records whose erasure has begun: their bodies count as zeros, whatever bytes are still there.
+    half_erased: RwLock<BTreeSet<Position>>,
     /// A block of which only a part was asked for; the next page is likely to want the rest.
     last_block: Mutex<Option<Arc<Block>>>,
 }
@@ -78,6 +81,7 @@ impl<F: Fs> Catalog<F> {
             unsaved: Mutex::default(),
             erasing: RwLock::new(()),
             erasures: AtomicU64::new(0),
+            half_erased: RwLock::default(),
             last_block: Mutex::default(),
         }
     }
@@ -165,13 +169,29 @@ impl<F: Fs> Catalog<F> {
         Ok(true)
     }
 
-    /// Runs an erasure: readers that may have seen half of it wait here and read again.
-    pub(crate) fn erasing<T>(&self, erase: impl FnOnce() -> T) -> T {
+    /// From here on readers see these records erased.
+    pub(crate) fn begin_erasure(&self, positions: &[Position]) {
+        exclusive(&self.half_erased).extend(positions);
+        self.forget_kept_block();
+    }
+
+    /// Runs the overwriting: readers that may have seen half of it wait here and read again.
+    pub(crate) fn erasing(&self, overwrite: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let _alone = exclusive(&self.erasing);
-        let result = erase();
+        overwrite()?;
+        exclusive(&self.half_erased).clear();
+        self.forget_kept_block();
+        Ok(())
+    }
+
+    /// Whether the erasure of a record has begun.
+    pub(crate) fn is_half_erased(&self, position: Position) -> bool {
+        shared(&self.half_erased).contains(&position)
+    }
+
+    fn forget_kept_block(&self) {
         self.erasures.fetch_add(1, Ordering::SeqCst);
         *lock(&self.last_block) = None;
-        result
     }
 
     pub(crate) fn without_erasure(&self) -> RwLockReadGuard<'_, ()> {

@@ -75,6 +75,13 @@ pub enum OpenError {
     /// Stored bytes do not check, and not in a way that a crash leaves behind.
     #[error(transparent)]
     Corruption(#[from] Corruption),
+    /// The records of an interrupted erasure could not be read to finish it.
+    #[error("cannot finish an erasure that was interrupted")]
+    Erase {
+        /// Why.
+        #[source]
+        source: store::ReadError,
+    },
     /// The records could not be read to build the key index.
     #[error("cannot build the key index")]
     Index {

@@ -11,6 +11,9 @@ pub(crate) const SPARE: &str = "spare";
 /// How far erasures have been carried out.
 pub(crate) const ERASED_THROUGH: &str = "erased-through";
 
+/// The erasure that is being carried out.
+pub(crate) const ERASING: &str = "erasing";
+
 pub(crate) fn log_dir(dir: &Path) -> PathBuf {
     dir.join("log")
 }

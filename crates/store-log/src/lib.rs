@@ -5,8 +5,8 @@
 //! knows no file, and from `durable` because that knows no record.
 //!
 //! What is on disk is described in `ledger-data/README.md`; what each step leaves behind when the
-//! machine stops there is at the head of the module that takes the step: [`Log`] for commits and
-//! roll-over, `recover` for what a restart finds, `erase` for erasures, `index` for the key index.
+//! machine stops there is at the head of the module that takes the step: `log` for commits and roll-over,
+//! `open` and `recover` for what a restart does, `erase` for erasures, `index` for the key index.
 
 mod catalog;
 mod erase;
@@ -15,6 +15,7 @@ mod index;
 mod layout;
 mod log;
 mod offsets;
+mod open;
 mod reader;
 mod recover;
 pub mod scan;
@@ -26,7 +27,8 @@ pub mod sweep;
 mod width;
 
 pub use error::OpenError;
-pub use log::{Background, Log, RecoveryReport};
+pub use log::{Background, Log};
+pub use open::RecoveryReport;
 pub use reader::Reader;
 pub use recover::TornTail;
 #[cfg(feature = "async")]

@@ -19,53 +19,38 @@
 //! A failed write or sync stops the writer for good: a sync that failed once may lie the second time.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 
 use chain::{
     BLOCK_OVERHEAD_LEN, Block, ChecksumKey, Head, Position, Record, SEGMENT_HEADER_LEN,
     SegmentHeader,
 };
-use durable::{File, Fs, Mode, make_dir};
-use store::{AppendError, Corruption, Fault, Key, Keys, ReadError};
+use durable::{File, Fs};
+use store::{AppendError, Fault, Key, ReadError};
 
 use crate::catalog::{Catalog, OpenSegment, exclusive, lock};
-use crate::error::OpenError;
 use crate::index::Index;
 use crate::offsets::Offsets;
 use crate::reader::Reader;
-use crate::recover::{TornTail, UnverifiedSegment};
 use crate::spare::{Spare, is_full};
 use crate::width::offset;
-use crate::{Options, erase, layout, scan};
-
-/// What opening a ledger found and did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// The head that is served.
-    pub head: Head,
-    /// How many segments there are.
-    pub n_segments: u64,
-    /// What was cut off the end, if anything.
-    pub torn_tail: Option<TornTail>,
-    /// How many records were read again for the key index.
-    pub n_indexed: u64,
-}
+use crate::{Options, erase, layout};
 
 /// An open ledger, for its one writer.
 pub struct Log<F: Fs> {
-    catalog: Arc<Catalog<F>>,
-    reader: Reader<F>,
-    index: Arc<Index<F>>,
-    spare: Arc<Mutex<Spare<F>>>,
-    options: Options,
+    pub(crate) catalog: Arc<Catalog<F>>,
+    pub(crate) reader: Reader<F>,
+    pub(crate) index: Arc<Index<F>>,
+    pub(crate) spare: Arc<Mutex<Spare<F>>>,
+    pub(crate) options: Options,
     /// Where the last block or mark in the active segment ends.
-    end: u64,
-    needs_mark: bool,
-    dead: Option<String>,
-    erased_through: Option<Position>,
-    buffer: Vec<u8>,
-    _lock: F::Lock,
+    pub(crate) end: u64,
+    pub(crate) needs_mark: bool,
+    pub(crate) dead: Option<String>,
+    pub(crate) erased_through: Option<Position>,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) _lock: F::Lock,
 }
 
 /// The work that need not hold up an append: filling the spare, writing runs of the key index and
@@ -93,86 +78,6 @@ impl<F: Fs> Background<F> {
 }
 
 impl<F: Fs> Log<F> {
-    /// Locks, recovers and opens the ledger in `dir`; makes an empty one when there is none.
-    ///
-    /// # Errors
-    /// See [`OpenError`]. Corruption is never repaired here.
-    pub fn open(
-        fs: F,
-        dir: &Path,
-        options: Options,
-        keys: Arc<dyn Keys>,
-    ) -> Result<(Self, RecoveryReport), OpenError> {
-        options.check()?;
-        let directory = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| OpenError::Directory { path, source }
-        };
-        make_dir(&fs, &layout::log_dir(dir)).map_err(directory(dir))?;
-        let held = take_lock(&fs, dir)?;
-        let read = |source| OpenError::Read {
-            path: dir.join(layout::ERASED_THROUGH),
-            source,
-        };
-        let erased_through = scan::erased_through(&fs, dir).map_err(read)?;
-        let mut headers = read_headers(&fs, dir)?;
-        if headers.is_empty() {
-            headers.push(create_first(&fs, dir, &options)?);
-        }
-        let (segment, torn_tail) = recover_last(&fs, dir, &headers)?;
-        // Durability: a rename that a kill left in the cache must not be lost under new blocks.
-        fs.sync_dir(&layout::log_dir(dir))
-            .map_err(directory(&layout::log_dir(dir)))?;
-
-        let n_segments = offset(headers.len());
-        let (head, end, needs_mark) = (segment.head, segment.end, segment.needs_mark);
-        let active = OpenSegment {
-            header: segment.header,
-            file: segment.file,
-            file_len: segment.capacity,
-            offsets: RwLock::new(segment.offsets),
-            is_scanned: true,
-        };
-        let recent_max = options.open_segments_max;
-        let dir = dir.to_path_buf();
-        let catalog = Catalog::new(fs.clone(), dir.clone(), headers, active, head, recent_max);
-        let catalog = Arc::new(catalog);
-        let reader = Reader::new(Arc::clone(&catalog));
-        let (index, n_indexed) = Index::open(
-            fs.clone(),
-            layout::keys_dir(&dir),
-            keys,
-            &options,
-            reader.clone(),
-        )?;
-        let spare_path = layout::log_dir(&dir).join(layout::SPARE);
-        let spare = Arc::new(Mutex::new(Spare::new(
-            fs,
-            spare_path,
-            options.segment_bytes,
-        )));
-        let report = RecoveryReport {
-            head,
-            n_segments,
-            torn_tail,
-            n_indexed,
-        };
-        let log = Self {
-            catalog,
-            reader,
-            index: Arc::new(index),
-            spare,
-            options,
-            end,
-            needs_mark,
-            dead: None,
-            erased_through,
-            buffer: Vec::new(),
-            _lock: held,
-        };
-        Ok((log, report))
-    }
-
     /// For readers, on any thread.
     pub fn reader(&self) -> Reader<F> {
         self.reader.clone()
@@ -277,18 +182,25 @@ impl<F: Fs> Log<F> {
             });
         }
         let planned = erase::plan(&self.reader, positions, through)?;
-        self.forget_keys(positions)?;
-        let written = self.catalog.erasing(|| erase::overwrite(&planned));
-        if let Err(source) = written {
-            self.die(&source);
-            return Err(Fault::backend("overwrite erased bodies", source));
-        }
         let through = self.erased_through.max(Some(through)).unwrap_or(through);
-        if self.erased_through != Some(through) {
-            let fault = |source| Fault::backend("write erased-through", source);
-            erase::mark(&self.catalog.fs, &self.catalog.dir, through).map_err(fault)?;
-            self.erased_through = Some(through);
+        if positions.is_empty() && self.erased_through == Some(through) {
+            return Ok(());
         }
+        self.forget_keys(positions)?;
+        let Catalog { fs, dir, .. } = &*self.catalog;
+        let begun = |source| Fault::backend("write down what will be erased", source);
+        erase::intend(fs, dir, positions, through).map_err(begun)?;
+        self.catalog.begin_erasure(positions);
+        let overwritten = self.catalog.erasing(|| erase::overwrite(&planned));
+        let done = overwritten
+            .and_then(|()| erase::mark(fs, dir, through))
+            .and_then(|()| erase::done(fs, dir));
+        if let Err(source) = done {
+            // The next start finishes it; another erasure must not take its place in the file before.
+            self.die(&source);
+            return Err(Fault::backend("erase bodies", source));
+        }
+        self.erased_through = Some(through);
         Ok(())
     }
 
@@ -417,11 +329,7 @@ impl<F: Fs> Log<F> {
     }
 
     fn forget_keys(&self, positions: &[Position]) -> Result<(), Fault> {
-        let records = match self.reader.get(positions) {
-            Ok(records) => records,
-            Err(ReadError::Fault(fault)) => return Err(fault),
-            Err(past_head) => return Err(Fault::backend("read a record", past_head)),
-        };
+        let records = self.reader.get(positions).map_err(erase::fault)?;
         let gone = |record: &Record| {
             let mut erased = record.clone();
             erased.erase();
@@ -443,103 +351,8 @@ impl<F: Fs> Log<F> {
     }
 }
 
-fn take_lock<F: Fs>(fs: &F, dir: &Path) -> Result<F::Lock, OpenError> {
-    let path = dir.join(layout::LOCK);
-    match fs.lock(&path) {
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(OpenError::Locked {
-            dir: dir.to_path_buf(),
-        }),
-        other => other.map_err(|source| OpenError::Lock { path, source }),
-    }
-}
-
-/// The headers of all segments, which must follow each other from 0.
-fn read_headers<F: Fs>(fs: &F, dir: &Path) -> Result<Vec<SegmentHeader>, OpenError> {
-    let log_dir = layout::log_dir(dir);
-    let list = |source| OpenError::Directory {
-        path: log_dir.clone(),
-        source,
-    };
-    let mut headers: Vec<SegmentHeader> = Vec::new();
-    for (segment, number) in scan::segments(fs, dir).map_err(list)?.into_iter().zip(0..) {
-        let head_min = headers.last().map_or(Head::EMPTY, |header| header.head);
-        let corrupt = |found: String| Corruption {
-            position: head_min.next_position(),
-            expected: format!("segment {number} that continues {head_min}"),
-            found: format!("{found} in {}", segment.path.display()),
-        };
-        if segment.number != number {
-            return Err(corrupt(format!("segment {}", segment.number)).into());
-        }
-        let header = read_header(fs, &segment.path)?.map_err(|e| corrupt(e.to_string()))?;
-        let is_first_empty = number != 0 || header.head == Head::EMPTY;
-        let follows = header.number == number && header.head.size >= head_min.size;
-        if !follows || !is_first_empty {
-            return Err(corrupt(format!("segment {} after {}", header.number, header.head)).into());
-        }
-        headers.push(header);
-    }
-    Ok(headers)
-}
-
-fn read_header<F: Fs>(
-    fs: &F,
-    path: &Path,
-) -> Result<Result<SegmentHeader, chain::SegmentError>, OpenError> {
-    let read = |source| OpenError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
-    let file = fs.open(path, Mode::Read).map_err(read)?;
-    let mut bytes = [0; SEGMENT_HEADER_LEN];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        let n = file
-            .read_at(&mut bytes[filled..], offset(filled))
-            .map_err(read)?;
-        if n == 0 {
-            break;
-        }
-        filled += n;
-    }
-    Ok(SegmentHeader::decode(&bytes[..filled]))
-}
-
-fn recover_last<F: Fs>(
-    fs: &F,
-    dir: &Path,
-    headers: &[SegmentHeader],
-) -> Result<(crate::recover::Segment<F::File>, Option<TornTail>), OpenError> {
-    let header = *headers.last().expect("there is a first segment");
-    let path = layout::segment_path(dir, header.number);
-    let read = |source| OpenError::Read {
-        path: path.clone(),
-        source,
-    };
-    let file = fs.open(&path, Mode::Write).map_err(read)?;
-    UnverifiedSegment::of(file, header, &path)?.recover()
-}
-
-fn create_first<F: Fs>(fs: &F, dir: &Path, options: &Options) -> Result<SegmentHeader, OpenError> {
-    let path: PathBuf = layout::log_dir(dir).join(layout::SPARE);
-    let write = |source| OpenError::Write {
-        path: path.clone(),
-        source,
-    };
-    let mut spare = Spare::new(fs.clone(), path.clone(), options.segment_bytes);
-    let file = loop {
-        if let Some(file) = spare.take() {
-            break file;
-        }
-        spare.step().map_err(write)?;
-    };
-    let header = new_header(0, Head::EMPTY, options.block_align)
-        .map_err(|source| OpenError::Random { source })?;
-    install(fs, dir, &file, &header).map_err(write)?;
-    Ok(header)
-}
-
-fn new_header(number: u64, head: Head, block_align: u32) -> io::Result<SegmentHeader> {
+/// A header with a fresh key.
+pub(crate) fn new_header(number: u64, head: Head, block_align: u32) -> io::Result<SegmentHeader> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     Ok(SegmentHeader {
@@ -551,7 +364,12 @@ fn new_header(number: u64, head: Head, block_align: u32) -> io::Result<SegmentHe
 }
 
 /// Steps 2 to 4 of a roll-over.
-fn install<F: Fs>(fs: &F, dir: &Path, spare: &F::File, header: &SegmentHeader) -> io::Result<()> {
+pub(crate) fn install<F: Fs>(
+    fs: &F,
+    dir: &Path,
+    spare: &F::File,
+    header: &SegmentHeader,
+) -> io::Result<()> {
     spare.write_all_at(&header.encode(), 0)?;
     spare.sync_data()?;
     let log_dir = layout::log_dir(dir);

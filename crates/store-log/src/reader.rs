@@ -248,7 +248,7 @@ impl<F: Fs> Reader<F> {
             if block.is_mark() {
                 continue;
             }
-            return Ok(self.check(&block, position).is_ok().then_some(block));
+            return Ok(self.checked(block, position).ok());
         }
     }
 
@@ -270,18 +270,24 @@ impl<F: Fs> Reader<F> {
             other => other.map_err(fault)?,
         }
         Ok(match decode_block(&bytes, &segment.header.checksum_key) {
-            Ok((block, _)) => self.check(&block, position).map(|()| block),
+            Ok((block, _)) => self.checked(block, position),
             Err(error) => Err(error.to_string()),
         })
     }
 
-    /// Whether a decoded block holds a position and the bodies that its leaves commit to.
-    fn check(&self, block: &Block, position: Position) -> Result<(), String> {
+    /// The block, if it holds a position and the bodies that its leaves commit to.
+    fn checked(&self, mut block: Block, position: Position) -> Result<Block, String> {
         if block.record(position).is_none() {
             return Err(format!("a block after the head {}", block.prev()));
         }
-        if let Some(bad) = block.bad_commitment() {
-            return Err(format!("a body at {bad} that its leaf does not commit to"));
+        let bad: Vec<Position> = block.bad_commitments().collect();
+        for position in bad {
+            if !self.catalog.is_half_erased(position) {
+                return Err(format!(
+                    "a body at {position} that its leaf does not commit to"
+                ));
+            }
+            block.erase(position);
         }
         // Order: the head is read after the bytes. An erasure follows the block that allows it, so
         // whoever sees its zeros sees that block too.
@@ -297,7 +303,7 @@ impl<F: Fs> Reader<F> {
                 ));
             }
         }
-        Ok(())
+        Ok(block)
     }
 
     /// A record that is not the last of its block, if its leaf and body prove each other.
@@ -330,7 +336,7 @@ impl<F: Fs> Reader<F> {
         let is_leaf = record.leaf.position == position
             && next.position.0 == position.0 + 1
             && next.previous_hash == chain_hash(leaf_bytes);
-        // See `check` for the order.
+        // See `checked` for the order.
         let is_body = record.commitment_holds() || (record.is_erased() && end < self.head().size);
         Ok((is_leaf && is_body).then_some(record))
     }

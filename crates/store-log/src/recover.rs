@@ -15,7 +15,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chain::{BLOCK_BYTES_MAX, Block, Head, Position, SegmentHeader};
+use chain::{BLOCK_BYTES_MAX, Block, Head, Position, Record, SegmentHeader};
 use durable::File;
 use store::Corruption;
 
@@ -81,7 +81,12 @@ impl<R: File> UnverifiedSegment<R> {
     }
 
     /// Checks everything, cuts a torn tail, and makes sure that the rest is durable.
-    pub(crate) fn recover(mut self) -> Result<(Segment<R>, Option<TornTail>), OpenError> {
+    ///
+    /// `half_erased` are the positions whose erasure was under way: their bodies may be anything.
+    pub(crate) fn recover(
+        mut self,
+        half_erased: &[Position],
+    ) -> Result<(Segment<R>, Option<TornTail>), OpenError> {
         let mut offsets = Offsets::default();
         let mut head = self.header.head;
         let mut last = Last::header(head, self.scan.header_bytes());
@@ -100,8 +105,10 @@ impl<R: File> UnverifiedSegment<R> {
                     if block.is_mark() {
                         last.mark(at, &bytes);
                     } else {
-                        before_last =
-                            Some(std::mem::replace(&mut last, Last::block(at, bytes, &block)));
+                        before_last = Some(std::mem::replace(
+                            &mut last,
+                            Last::block(at, bytes, &block, half_erased),
+                        ));
                     }
                 }
                 Piece::Gap {
@@ -253,13 +260,17 @@ impl Last {
         }
     }
 
-    fn block(offset: u64, bytes: Vec<u8>, block: &Block) -> Self {
-        let zeroed = block.records().iter().find(|record| record.is_erased());
+    fn block(offset: u64, bytes: Vec<u8>, block: &Block, half_erased: &[Position]) -> Self {
+        let mut bad = block.bad_commitments();
+        let bad = bad.find(|position| !half_erased.contains(position));
+        // In the last block half erased is as impossible as erased.
+        let is_zeroed = |record: &&Record| !record.commitment_holds();
+        let zeroed = block.records().iter().find(is_zeroed);
         Self {
             offset,
             bytes,
             head_before: block.prev(),
-            bad: block.bad_commitment(),
+            bad,
             zeroed: zeroed.map(|record| record.leaf.position),
             is_marked: false,
         }

@@ -12,8 +12,9 @@ use chain::{
 };
 use durable::{File, Fs, Mode, read_file};
 
-use crate::layout;
+use crate::error::OpenError;
 use crate::width::{length, offset};
+use crate::{erase, layout};
 
 /// Bytes read at once.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -64,6 +65,21 @@ pub fn erased_through<F: Fs>(fs: &F, dir: &Path) -> io::Result<Option<Position>>
             io::ErrorKind::InvalidData,
             "no position in erased-through",
         )),
+    }
+}
+
+/// Positions whose erasure was begun and not finished: their bodies may be anything until the ledger is
+/// opened again. Empty when there are none, or when the file that says so is damaged.
+///
+/// # Errors
+/// Whatever reading it returns.
+pub fn half_erased<F: Fs>(fs: &F, dir: &Path) -> io::Result<Vec<Position>> {
+    match erase::unfinished(fs, dir) {
+        Ok(unfinished) => Ok(unfinished
+            .map(|(positions, _)| positions)
+            .unwrap_or_default()),
+        Err(OpenError::Read { source, .. }) => Err(source),
+        Err(_) => Ok(Vec::new()),
     }
 }
 

@@ -192,8 +192,13 @@ impl Disk {
         let file = self.file(path)?;
         let at = usize::try_from(offset).map_err(io::Error::other)?;
         let content = self.content(file)?;
-        for bytes in [&mut content.cached, &mut content.durable] {
-            *bytes.get_mut(at).ok_or(io::ErrorKind::UnexpectedEof)? ^= mask;
+        *content
+            .cached
+            .get_mut(at)
+            .ok_or(io::ErrorKind::UnexpectedEof)? ^= mask;
+        // What was never synced may not be there.
+        if let Some(byte) = content.durable.get_mut(at) {
+            *byte ^= mask;
         }
         Ok(())
     }
