@@ -263,7 +263,10 @@ pub fn suppression(suppressed: &[Key]) -> Vec<Violation> {
     let mut check = Check::default();
     let mut pairs = suppressed.iter().zip(suppressed.iter().skip(1));
     if let Some(idx) = pairs.position(|(earlier, later)| earlier >= later) {
-        check.say(format_args!("suppressed[{}]", idx + 1), "is not above the entry before it");
+        check.say(
+            format_args!("suppressed[{}]", idx + 1),
+            "is not above the entry before it",
+        );
     }
     check.found
 }

@@ -1,5 +1,7 @@
 //! The crate seen from outside: one binary, so that it links once.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 // The name that every other crate of the workspace uses.
 extern crate creditbank_ledger as ledger;
 
