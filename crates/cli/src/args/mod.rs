@@ -1,0 +1,105 @@
+//! The command line as clap sees it: every command, option, default and example.
+//!
+//! Apart from what the commands do, so that the whole surface can be read here, help texts included,
+//! and no command has a default of its own hidden in its code.
+
+mod account;
+mod institution;
+mod learner;
+mod records;
+mod serve;
+mod submit;
+pub(crate) mod value;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use account::{BalanceArgs, StatementArgs};
+pub(crate) use institution::{Description, InstitutionCommand, RegisterInstitution};
+pub(crate) use learner::{
+    Bind, Erase, LearnerCommand, LearnerId, ProfileArgs, RegisterLearners, Scope,
+};
+pub(crate) use records::{
+    ActingArgs, Change, List, Named, Reassign, RecordsCommand, Supersede, Withdraw,
+};
+pub(crate) use serve::{DemoArgs, ServeArgs};
+pub(crate) use submit::SubmitArgs;
+use value::Identity;
+
+const EXAMPLES: &str = "\
+Examples:
+  creditbank demo                                     see everything work, on a sample
+  creditbank serve                                    start the server on this machine
+  creditbank submit results.jsonl --institution hill-university
+  creditbank balance --student hill-university:2020H-0409
+  creditbank verify ledger-data/store                 check the whole ledger, trusting no one
+
+Exit status: 0 done; 1 something was refused or found wrong; 2 could not run.";
+
+/// Credit bank: a durable, verifiable ledger of completed courses and certificates.
+#[derive(Debug, Parser)]
+#[command(name = "creditbank", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The server to talk to
+    #[arg(
+        long,
+        global = true,
+        env = "CREDITBANK_SERVER",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7410"
+    )]
+    pub(crate) server: String,
+    /// Who acts: operator, auditor, institution:ID or learner:HANDLE [default: operator]
+    #[arg(
+        long = "as",
+        global = true,
+        env = "CREDITBANK_AS",
+        hide_env_values = true,
+        value_name = "WHO"
+    )]
+    pub(crate) identity: Option<Identity>,
+    /// Write JSON for programs instead of tables for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Language of names and titles in tables, such as en or zh-CN [default: as in LANG]
+    #[arg(long, global = true, env = "LANG", hide_env = true, value_name = "TAG")]
+    pub(crate) language: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server
+    Serve(ServeArgs),
+    /// See it work: a server, a sample province, corrections, an erasure and an audit, in a minute
+    Demo(DemoArgs),
+    /// Register institutions and say who may submit for whom
+    #[command(subcommand, after_help = institution::EXAMPLES)]
+    Institution(InstitutionCommand),
+    /// Register learners, bind student numbers, merge and erase accounts
+    #[command(subcommand, after_help = learner::EXAMPLES)]
+    Learner(LearnerCommand),
+    /// Submit achievements from a JSON Lines file
+    Submit(SubmitArgs),
+    /// Show what a learner holds
+    Balance(BalanceArgs),
+    /// Show every entry of a learner's account
+    Statement(StatementArgs),
+    /// Look after submitted records: list, show, revoke, suspend, supersede, reassign
+    #[command(subcommand, after_help = records::EXAMPLES)]
+    Records(RecordsCommand),
+    /// Check a ledger on disk against its own hashes and rules, without a server
+    Verify(crate::verify::Args),
+}

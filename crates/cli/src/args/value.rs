@@ -1,0 +1,216 @@
+//! Values that a person types in one word: identities, student numbers, names, sizes, durations.
+//!
+//! Apart from the commands because several take them, and because each refuses a mistake with a
+//! sentence that shows the right form.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use api::v1;
+
+/// Who acts, as the request metadata `creditbank-identity` says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// The operator of the credit bank.
+    Operator,
+    /// An auditor.
+    Auditor,
+    /// An institution, by id.
+    Institution(String),
+    /// A learner, by handle.
+    Learner(String),
+}
+
+impl FromStr for Identity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "operator" => Ok(Self::Operator),
+            None if text == "auditor" => Ok(Self::Auditor),
+            Some(("institution", id)) => institution_id(id).map(Self::Institution),
+            Some(("learner", handle)) => handle_text(handle).map(Self::Learner),
+            _ => Err("say operator, auditor, institution:ID or learner:HANDLE".to_owned()),
+        }
+    }
+}
+
+impl Identity {
+    /// The value of the request metadata.
+    pub(crate) fn metadata(&self) -> String {
+        match self {
+            Self::Operator => "operator".to_owned(),
+            Self::Auditor => "auditor".to_owned(),
+            Self::Institution(id) => format!("institution:{id}"),
+            Self::Learner(handle) => format!("learner:{handle}"),
+        }
+    }
+}
+
+/// Checks an institution's id: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+pub(crate) fn institution_id(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("an institution id has 1 to 64 letters, digits, dots, hyphens and underscores".to_owned())
+}
+
+/// Checks a learner's handle: 32 hexadecimal digits.
+pub(crate) fn handle_text(text: &str) -> Result<String, String> {
+    if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("a handle has 32 hexadecimal digits".to_owned())
+}
+
+/// A student number: `INSTITUTION:NUMBER`.
+pub(crate) fn student(text: &str) -> Result<v1::StudentNumber, String> {
+    let (institution, number) = text
+        .split_once(':')
+        .filter(|(_, number)| !number.is_empty())
+        .ok_or("say INSTITUTION:NUMBER, such as hill-university:2020H-0409")?;
+    Ok(v1::StudentNumber {
+        institution_id: institution_id(institution)?,
+        number: number.to_owned(),
+    })
+}
+
+/// A text with its language: `TEXT` or `TEXT@LANGUAGE`.
+pub(crate) fn text(text: &str) -> Result<v1::Text, String> {
+    let tag = |tag: &str| {
+        let mut parts = tag.split('-');
+        parts.next().is_some_and(|first| {
+            (2..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic())
+        }) && parts.all(|part| part.len() <= 8 && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    let (value, language) = match text.rsplit_once('@') {
+        Some((value, language)) if tag(language) => (value, language),
+        _ => (text, ""),
+    };
+    if value.trim().is_empty() {
+        return Err("say TEXT@LANGUAGE, such as 样山大学@zh-CN".to_owned());
+    }
+    Ok(v1::Text {
+        value: value.to_owned(),
+        language: language.to_owned(),
+    })
+}
+
+/// An identity document: `KIND:NUMBER`.
+pub(crate) fn document(text: &str) -> Result<v1::Document, String> {
+    let (kind, number) = both(text, "KIND:NUMBER, such as passport:X1234567")?;
+    Ok(v1::Document { kind, number })
+}
+
+/// A level: `FRAMEWORK:CODE`.
+pub(crate) fn level(text: &str) -> Result<v1::Level, String> {
+    let (framework, code) = both(text, "FRAMEWORK:CODE, such as eqf:6")?;
+    Ok(v1::Level { framework, code })
+}
+
+/// A size: `AMOUNT:UNIT`.
+pub(crate) fn size(text: &str) -> Result<v1::Size, String> {
+    let (amount, unit) = both(text, "AMOUNT:UNIT, such as 3:ects")?;
+    Ok(v1::Size { amount, unit })
+}
+
+/// A calendar date: `YYYY-MM-DD`; the server judges whether the day exists.
+pub(crate) fn date(text: &str) -> Result<String, String> {
+    let digits = |range: std::ops::Range<usize>| {
+        text.as_bytes()
+            .get(range)
+            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
+    let dashes = text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(7) == Some(&b'-');
+    if text.len() == 10 && dashes && digits(0..4) && digits(5..7) && digits(8..10) {
+        return Ok(text.to_owned());
+    }
+    Err("say a date as YYYY-MM-DD, such as 2026-11-21".to_owned())
+}
+
+/// A span of time: a number and `ms`, `s`, `m` or `h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let say = "say a number and a unit, such as 500ms, 30s, 2m or 1h";
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or(say)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| say)?;
+    let milliseconds = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    milliseconds
+        .and_then(|each| number.checked_mul(each))
+        .map(Duration::from_millis)
+        .ok_or_else(|| say.to_owned())
+}
+
+/// Two words with a colon between them, neither empty.
+fn both(text: &str, form: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((left, right)) if !left.is_empty() && !right.is_empty() => {
+            Ok((left.to_owned(), right.to_owned()))
+        }
+        _ => Err(format!("say {form}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_are_four_forms_and_nothing_else() {
+        let id = |text: &str| text.parse::<Identity>().map(|identity| identity.metadata());
+        assert_eq!(id("operator").unwrap(), "operator");
+        assert_eq!(id("institution:a.b-c_1").unwrap(), "institution:a.b-c_1");
+        let handle = "0123456789ABCDEF0123456789abcdef";
+        assert_eq!(
+            id(&format!("learner:{handle}")).unwrap(),
+            "learner:0123456789abcdef0123456789abcdef"
+        );
+        for wrong in [
+            "",
+            "root",
+            "institution:",
+            "institution:样",
+            "learner:12",
+            "operator:",
+        ] {
+            assert!(id(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_text_ends_in_its_language_if_that_looks_like_one() {
+        let pair = |given: &str| text(given).map(|text| (text.value, text.language)).unwrap();
+        assert_eq!(pair("样山大学@zh-CN"), ("样山大学".into(), "zh-CN".into()));
+        assert_eq!(pair("Hill"), ("Hill".into(), String::new()));
+        assert_eq!(pair("a@b c"), ("a@b c".into(), String::new()));
+        assert!(text("@en").is_err());
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        for wrong in ["", "30", "s", "1.5s", "-1s", "1 s", "99999999999999999999h"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pairs_need_both_sides() {
+        assert!(student("hill-university:2020H-0409").is_ok());
+        assert_eq!(student("a:1:2").unwrap().number, "1:2");
+        for wrong in ["", "a", "a:", ":1"] {
+            assert!(student(wrong).is_err() && size(wrong).is_err(), "{wrong}");
+        }
+        assert!(date("2026-11-21").is_ok() && date("21.11.2026").is_err());
+        assert!(date("2026-1-21").is_err());
+    }
+}

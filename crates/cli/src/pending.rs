@@ -1,0 +1,127 @@
+//! Pending accounts: records whose learner nobody knows yet, and how they find one.
+//!
+//! Apart from the other changes to accounts because this is the most common trouble of a credit bank,
+//! and must be easy to see and to settle.
+
+use std::process::ExitCode;
+
+use api::v1;
+use api::v1::learner_reference::Reference;
+
+use crate::args::{Bind, Global};
+use crate::client::Client;
+use crate::error::Failure;
+use crate::learner::{link, merge};
+use crate::output;
+use crate::table::Rows;
+use crate::wire::{FromWire, LearnerReference, Pending};
+
+/// Accounts asked for at a time.
+const PAGE_SIZE: u32 = 1000;
+
+/// Settles a pending account: an unlinked number is linked, which also serves later records; any other
+/// reference is merged.
+pub(crate) async fn bind(
+    client: &Client,
+    args: &Bind,
+) -> Result<Option<v1::AccountChange>, Failure> {
+    let pending = fetch_pending(client).await?;
+    let found = pending
+        .into_iter()
+        .find(|pending| pending.learner_handle == args.pending);
+    let Some(found) = found else {
+        return Err(Failure::Usage(format!(
+            "no pending account has the handle {}; `creditbank learner pending` lists them",
+            args.pending
+        )));
+    };
+    let reference = found.reference.and_then(|reference| reference.reference);
+    if let Some(Reference::Student(student)) = reference {
+        return link(client, args.learner.reference(), student).await;
+    }
+    let request = v1::GetLearnerRequest {
+        learner: args.learner.reference(),
+    };
+    let into = client
+        .learners()
+        .get_learner(request)
+        .await?
+        .into_inner()
+        .learner_handle;
+    merge(client, &args.pending, &into, &args.reason).await
+}
+
+/// All pending accounts, oldest first.
+pub(crate) async fn fetch_pending(client: &Client) -> Result<Vec<v1::PendingLearner>, Failure> {
+    let mut request = v1::ListPendingLearnersRequest {
+        page_size: PAGE_SIZE,
+        page_token: String::new(),
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = client
+            .learners()
+            .list_pending_learners(request.clone())
+            .await?
+            .into_inner();
+        all.extend(page.learners);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Lists pending accounts.
+pub(crate) async fn list(global: &Global, client: &Client) -> Result<ExitCode, Failure> {
+    let pending: Vec<Pending> = FromWire::from_wire(fetch_pending(client).await?);
+    if global.json {
+        for account in &pending {
+            output::json(account)?;
+        }
+    } else {
+        output::line(&pending_text(&pending, None))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pending accounts for people.
+pub(crate) fn pending_text(pending: &[Pending], width: Option<u16>) -> String {
+    if pending.is_empty() {
+        return "no records wait for a learner".to_owned();
+    }
+    let mut rows = Rows::new(&["pending account", "waits for", "reason", "from", ">records"]);
+    if let Some(width) = width {
+        rows = rows.width(width);
+    }
+    for account in pending {
+        rows.add(vec![
+            account.learner_handle.clone(),
+            account
+                .reference
+                .as_ref()
+                .map(reference_text)
+                .unwrap_or_default(),
+            account.reason.clone(),
+            account.institution_id.clone(),
+            account.record_count.to_string(),
+        ]);
+    }
+    rows.render()
+}
+
+fn reference_text(reference: &LearnerReference) -> String {
+    match reference {
+        LearnerReference::Handle(handle) => handle.clone(),
+        LearnerReference::Student(student) => {
+            format!("{}:{}", student.institution_id, student.number)
+        }
+        LearnerReference::Document(identity) => {
+            let document = identity.document.clone().unwrap_or_default();
+            format!(
+                "{} {}, {}",
+                document.number, identity.name, identity.birth_date
+            )
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A registry file, table by table: institutions, delegations, courses, intake windows.
+//!
+//! Apart from `institution`, which handles one at a time: a file goes on after a refusal, and the demo
+//! loads its sample the same way.
+
+use std::process::ExitCode;
+
+use api::v1;
+
+use crate::args::Global;
+use crate::args::value::Identity;
+use crate::client::Client;
+use crate::error::{Failure, REFUSED, Refusal};
+use crate::output;
+use crate::wire::{RegistryFile, ToWire};
+
+/// Publishes a file and shows what became of each table.
+///
+/// # Errors
+///
+/// [`Failure`] when the server cannot be reached.
+pub(crate) async fn publish_file(
+    global: &Global,
+    client: &Client,
+    file: RegistryFile,
+    update: bool,
+) -> Result<ExitCode, Failure> {
+    let mut refused = false;
+    publish(client, &file, update, |step| {
+        refused |= step.result.is_err();
+        if global.json {
+            return output::json(&step.to_json());
+        }
+        let text = match &step.result {
+            Ok(Some(position)) => format!("done      position {position}"),
+            Ok(None) => "done".to_owned(),
+            Err(refusal) => format!("rejected  {}: {}", refusal.reason, refusal.message),
+        };
+        output::line(&format!("{:<12} {:<42} {text}", step.kind, step.name))
+    })
+    .await?;
+    Ok(ExitCode::from(if refused { REFUSED } else { 0 }))
+}
+
+/// One table of a registry file, and what became of it.
+pub(crate) struct Step {
+    /// Which kind of table.
+    pub(crate) kind: &'static str,
+    /// What it names.
+    pub(crate) name: String,
+    /// Its position in the ledger, or the refusal.
+    pub(crate) result: Result<Option<u64>, Refusal>,
+}
+
+impl Step {
+    fn to_json(&self) -> serde_json::Value {
+        let refusal = self.result.as_ref().err();
+        serde_json::json!({
+            "kind": self.kind,
+            "name": self.name,
+            "state": if refusal.is_some() { "rejected" } else { "done" },
+            "position": self.result.as_ref().ok().copied().flatten(),
+            "reason": refusal.map(|refusal| &refusal.reason),
+            "message": refusal.map(|refusal| &refusal.message),
+        })
+    }
+}
+
+/// Publishes all tables of a file, in the order in which they build on each other.
+///
+/// # Errors
+///
+/// [`Failure`] when the server cannot be reached, or `report` fails; a refusal is reported instead.
+pub(crate) async fn publish(
+    client: &Client,
+    file: &RegistryFile,
+    update: bool,
+    mut report: impl FnMut(Step) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut registry = client.registry();
+    for institution in &file.institution {
+        let sent = Some(institution.to_send());
+        let result = if update {
+            let request = v1::UpdateInstitutionRequest { institution: sent };
+            let answer = registry.update_institution(request).await;
+            answer.map(|answer| answer.into_inner().receipt)
+        } else {
+            let request = v1::RegisterInstitutionRequest { institution: sent };
+            let answer = registry.register_institution(request).await;
+            answer.map(|answer| answer.into_inner().receipt)
+        };
+        report(step(
+            "institution",
+            institution.institution_id.clone(),
+            result,
+        )?)?;
+    }
+    for delegation in &file.delegation {
+        let name = format!("{} for {}", delegation.delegate_id, delegation.issuer_id);
+        let request: v1::DelegateInstitutionRequest = delegation.clone().to_wire();
+        let answer = registry.delegate_institution(request).await;
+        report(step(
+            "delegation",
+            name,
+            answer.map(|answer| answer.into_inner().receipt),
+        )?)?;
+    }
+    for course in &file.course {
+        let name = format!("{} {}", course.institution_id, course.code);
+        let request = v1::PublishCourseRequest {
+            course: Some(course.clone().to_wire()),
+        };
+        let mut registry = publisher(client, &course.institution_id)?.registry();
+        let answer = registry.publish_course(request).await;
+        report(step(
+            "course",
+            name,
+            answer.map(|answer| answer.into_inner().receipt),
+        )?)?;
+    }
+    for window in &file.window {
+        let request = v1::PublishIntakeWindowRequest {
+            window: Some(window.clone().to_wire()),
+        };
+        let answer = registry.publish_intake_window(request).await;
+        let receipt = answer.map(|answer| answer.into_inner().receipt);
+        report(step("window", window.window_id.clone(), receipt)?)?;
+    }
+    Ok(())
+}
+
+/// A catalogue is its institution's to publish, whoever loads the file.
+fn publisher(client: &Client, institution_id: &str) -> Result<Client, Failure> {
+    if institution_id.is_empty() {
+        return Ok(client.clone());
+    }
+    client.acting_as(&Identity::Institution(institution_id.to_owned()))
+}
+
+/// A refusal is the table's; anything else ends the file.
+fn step(
+    kind: &'static str,
+    name: String,
+    result: Result<Option<v1::Receipt>, tonic::Status>,
+) -> Result<Step, Failure> {
+    let result = match result {
+        Ok(receipt) => Ok(receipt.map(|receipt| receipt.position)),
+        Err(status) => match Failure::from(status) {
+            Failure::Refused(refusal) if refusal.is_an_answer() => Err(*refusal),
+            other => return Err(other),
+        },
+    };
+    Ok(Step { kind, name, result })
+}

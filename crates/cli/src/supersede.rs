@@ -1,0 +1,136 @@
+//! `records supersede`: a correction is a new version, whole, under the same record id.
+//!
+//! Apart from the other commands on records because it alone sends content: read, changed and sent back,
+//! or from a file.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use api::v1;
+
+use crate::args::{Change, Global, Supersede};
+use crate::bulk::{LineResult, each_line};
+use crate::client::Client;
+use crate::error::{Failure, REFUSED};
+use crate::output;
+use crate::records::{connect, fetch};
+use crate::submit::{OutcomeLine, Tally};
+use crate::wire::{Achievement, ToWire};
+
+/// Runs `records supersede`.
+///
+/// # Errors
+///
+/// [`Failure`] when there is no answer or a refusal.
+pub(crate) async fn run(global: &Global, args: &Supersede) -> Result<ExitCode, Failure> {
+    let client = connect(global, &args.acting).await?;
+    let Some(record_id) = &args.record_id else {
+        let path = args.file.as_deref().unwrap_or(Path::new("-"));
+        return supersede_file(global, &client, args, path).await;
+    };
+    let name = v1::RecordName {
+        issuer_id: args.acting.issuer.clone().unwrap_or_default(),
+        record_id: record_id.clone(),
+    };
+    let record = fetch(&client, name).await?;
+    let content = record
+        .versions
+        .into_iter()
+        .next_back()
+        .and_then(|version| version.achievement);
+    let Some(mut achievement) = content else {
+        return Err(Failure::Usage(format!(
+            "the content of {record_id} has been erased"
+        )));
+    };
+    apply(&mut achievement, &args.change);
+    let answer = send_version(client, achievement, args.reason.clone(), args.validate_only).await?;
+    let line = OutcomeLine::answered(1, answer.unwrap_or_default());
+    output::line(&line.render(global.json)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn send_version(
+    client: Client,
+    achievement: v1::Achievement,
+    reason: String,
+    validate_only: bool,
+) -> Result<Option<v1::RecordOutcome>, tonic::Status> {
+    let request = v1::SupersedeRecordRequest {
+        achievement: Some(achievement),
+        reason,
+        expected_revision: None,
+        validate_only,
+    };
+    Ok(client
+        .records()
+        .supersede_record(request)
+        .await?
+        .into_inner()
+        .outcome)
+}
+
+/// Puts what was given in place of what is there.
+fn apply(achievement: &mut v1::Achievement, change: &Change) {
+    if let Some(value) = &change.grade {
+        let is_grade = |result: &&mut v1::Result| matches!(result.subject.as_str(), "" | "grade");
+        match achievement.results.iter_mut().find(is_grade) {
+            Some(result) => result.value.clone_from(value),
+            None => achievement.results.push(v1::Result {
+                value: value.clone(),
+                ..Default::default()
+            }),
+        }
+        let scaled = achievement.results.iter_mut().find(is_grade);
+        if let (Some(result), Some(scale)) = (scaled, &change.scale) {
+            result.scale.clone_from(scale);
+        }
+    }
+    if change.size.is_some() {
+        achievement.size.clone_from(&change.size);
+    }
+    if change.level.is_some() {
+        achievement.level.clone_from(&change.level);
+    }
+    let fields = [
+        (&change.field, &mut achievement.field),
+        (&change.awarded, &mut achievement.awarded),
+        (&change.expires, &mut achievement.expires),
+    ];
+    for (new, old) in fields {
+        if let Some(new) = new {
+            old.clone_from(new);
+        }
+    }
+}
+
+async fn supersede_file(
+    global: &Global,
+    client: &Client,
+    args: &Supersede,
+    path: &Path,
+) -> Result<ExitCode, Failure> {
+    let (client, reason, validate_only) = (client.clone(), args.reason.clone(), args.validate_only);
+    let call = move |achievement: Achievement| {
+        send_version(
+            client.clone(),
+            achievement.to_wire(),
+            reason.clone(),
+            validate_only,
+        )
+    };
+    let mut tally = Tally::default();
+    each_line(path, call, |progress, number, result| {
+        let line = match result {
+            LineResult::Answer(outcome) => {
+                OutcomeLine::answered(number, outcome.unwrap_or_default())
+            }
+            LineResult::Refused(refusal) => OutcomeLine::refused(number, &refusal),
+            LineResult::Unreadable(problem) => OutcomeLine::unreadable(number, &problem),
+        };
+        tally.count(&line);
+        progress.line(&line.render(global.json)?)
+    })
+    .await?;
+    Ok(ExitCode::from(if tally.is_clean() { 0 } else { REFUSED }))
+}
