@@ -97,7 +97,7 @@ impl Admission {
             Said::Event(event) if record.held == Held::Body => {
                 self.judge(event, record, dimness, place, out);
             }
-            Said::Event(_) | Said::Nothing(_) if is_registry => {
+            Said::Event(_) | Said::Nothing { .. } if is_registry => {
                 self.report_nonsense(record, place, out);
                 self.stop(
                     leaf.position.0,
@@ -109,30 +109,47 @@ impl Admission {
             Said::Event(event) => {
                 // It may be the event all the same, as when only the salt was hit.
                 let at = Timestamp(leaf.recorded_at.0);
-                let fits = ledger::admit(&self.state, event, at).is_ok();
-                self.state.apply(if fits { event } else { &self.nothing });
+                if ledger::admit(&self.state, event, at).is_ok() {
+                    self.state.apply(event);
+                } else {
+                    let body = Body::Erased(event.body.kind());
+                    self.take_in_erased(
+                        record,
+                        &Event {
+                            body,
+                            ..event.clone()
+                        },
+                    );
+                }
                 out.admissions.damaged += 1;
             }
-            Said::Nothing(_) => {
+            Said::Nothing { left, .. } => {
                 self.report_nonsense(record, place, out);
-                self.skip();
+                match left {
+                    Some(event) => self.take_in_erased(record, event),
+                    None => self.skip(),
+                }
                 out.admissions.damaged += 1;
             }
             Said::Erased(event) => {
-                // A second registration would open an account again that a merge had closed.
-                let reopens = event.body.kind() == EventKind::LearnerRegistered
-                    && leaf.learner.is_some_and(|link| link.revision > 0);
-                self.state
-                    .apply(if reopens { &self.nothing } else { event });
+                self.take_in_erased(record, event);
                 out.admissions.erased += 1;
             }
             Said::Unasked => self.skip(),
         }
     }
 
+    fn take_in_erased(&mut self, record: &Examined, event: &Event) {
+        // A second registration would open an account again that a merge had closed.
+        let reopens = event.body.kind() == EventKind::LearnerRegistered
+            && record.leaf.learner.is_some_and(|link| link.revision > 0);
+        self.state
+            .apply(if reopens { &self.nothing } else { event });
+    }
+
     /// A body that is what the leaf commits to, and yet no event.
     fn report_nonsense(&self, record: &Examined, place: Place, out: &mut Gathered) {
-        if let (Said::Nothing(error), Held::Body) = (&record.said, record.held) {
+        if let (Said::Nothing { error, .. }, Held::Body) = (&record.said, record.held) {
             out.check(
                 place,
                 must::a_body_is_the_one_encoding_of_its_event(Some(error.clone())),

@@ -36,8 +36,8 @@ pub(crate) enum Said {
     Event(Event),
     /// The body is erased; this is left.
     Erased(Event),
-    /// Nothing that can be understood.
-    Nothing(String),
+    /// Nothing that can be understood; what is left is the same as of an erased one, if it can be erased.
+    Nothing { error: String, left: Option<Event> },
     /// It was not asked for.
     Unasked,
 }
@@ -120,14 +120,21 @@ fn said(record: &Record, held: Held) -> Said {
     let leaf = &record.leaf;
     let learner = leaf.learner.map(|link| Handle(link.handle.0));
     let (issuer, submitter) = (leaf.issuer.as_str(), leaf.submitter.as_str());
+    let left = || codec::erased(leaf.kind, issuer, submitter, learner);
     if held == Held::Zeros {
-        return match codec::erased(leaf.kind, issuer, submitter, learner) {
+        return match left() {
             Ok(event) => Said::Erased(event),
-            Err(error) => Said::Nothing(error_chain(&error)),
+            Err(error) => Said::Nothing {
+                error: error_chain(&error),
+                left: None,
+            },
         };
     }
     match codec::decode(leaf.kind, issuer, submitter, learner, &record.body) {
         Ok(event) => Said::Event(event),
-        Err(error) => Said::Nothing(error_chain(&error)),
+        Err(error) => Said::Nothing {
+            error: error_chain(&error),
+            left: left().ok(),
+        },
     }
 }

@@ -69,7 +69,7 @@ pub fn a_segment_header_is_sound(error: Option<&SegmentError>) -> Holds {
         SegmentError::Checksum { expected, found } => {
             (format!("header checksum {expected}"), found.to_string())
         }
-        other => ("a segment header".to_owned(), error_chain(other)),
+        other => parted("a segment header", error_chain(other)),
     };
     Err(Broken {
         invariant: "a_segment_header_is_sound",
@@ -115,8 +115,8 @@ pub fn a_block_is_sound(error: &BlockError, beneath: Option<&BlockError>) -> Hol
         BlockError::Checksum { expected, found } => {
             (format!("block checksum {expected}"), found.to_string())
         }
-        other => (
-            "a block, or zeros to the end of the file".to_owned(),
+        other => parted(
+            "a block, or zeros to the end of the file",
             error_chain(other),
         ),
     };
@@ -473,6 +473,17 @@ pub fn the_ledger_holds_the_expected_head(expected: Head, size: u64, hash: Optio
         ),
     };
     holds_if(holds, name, || format!("head {expected}"), shown)
+}
+
+/// The two halves of a message of the form "expected .., found ..", else the message as what was found.
+fn parted(expected: &str, message: String) -> (String, String) {
+    let halves = message
+        .strip_prefix("expected ")
+        .and_then(|rest| rest.split_once(", found "));
+    match halves {
+        Some((expected, found)) => (expected.to_owned(), found.to_owned()),
+        None => (expected.to_owned(), message),
+    }
 }
 
 /// The kind with this number, if this program knows it.

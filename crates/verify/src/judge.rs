@@ -237,10 +237,18 @@ impl Judge<'_, '_> {
         }
         let beneath = bad.mended.as_ref().and_then(|mended| mended.as_ref().err());
         let error = beneath.unwrap_or(&bad.error);
-        let place = Place {
-            position: position_in(error).or(Some(self.head.size)),
-            ..self.here(segment, bad.start)
-        };
+        let mut place = self.here(segment, bad.start);
+        if bad.resumes_at.is_none() && bad.nonzero_start >= bad.start.saturating_add(MAGIC_LEN) {
+            // No block was begun here.
+            self.after_bad = true;
+            place.offset = Some(bad.nonzero_start);
+            let at = Some(bad.nonzero_start);
+            return self.check(place, must::what_belongs_to_no_block_is_zero(at));
+        }
+        if bad.prev == Some(self.head) {
+            // Only then are the positions that decoding met to be trusted.
+            place.position = position_in(error).or(place.position);
+        }
         self.check(place, must::a_block_is_sound(&bad.error, beneath))?;
         match bad.mended {
             Some(Ok(block)) => self.block(segment, bad.start, block)?,
@@ -276,6 +284,9 @@ impl Judge<'_, '_> {
         Ok(())
     }
 }
+
+/// Bytes that open a block.
+const MAGIC_LEN: u64 = 4;
 
 /// How often a long segment says how far it has been read.
 const READ_REPORT_BYTES: u64 = 4 << 20;

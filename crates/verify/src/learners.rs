@@ -230,7 +230,7 @@ impl Learners {
             let bodies = if left == 1 { "body is" } else { "bodies are" };
             let note = format!(
                 "the erasure at position {position} has not been carried out: {left} {bodies} still \
-                 there; the next start of the ledger erases them"
+                 there; the next start of the ledger carries it out"
             );
             out.note(position, note);
         }

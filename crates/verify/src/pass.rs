@@ -3,6 +3,7 @@
 //! Apart from the checks because the same ones run all at once when the ledger fits the memory, and share
 //! by share when it does not. One thread reads, hashes and decodes; the caller's folds, in order.
 
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use chain::{Handle, Leaf};
@@ -153,13 +154,24 @@ impl Fold<'_> {
             Item::Note(note) if self.pass.structure => self.out.note(u64::MAX, note),
             Item::Mark if self.pass.structure => self.structure.counts.head_marks += 1,
             Item::Read(bytes) => (self.progress)(bytes),
-            Item::Lost(range) if self.pass.learners.is_some() => {
-                self.admission
-                    .stop(range.start, "records cannot be read from here on", self.out);
-                self.learners.lose(range);
-            }
+            Item::Lost(range) => self.lose(&range),
             _ => {}
         }
+    }
+
+    fn lose(&mut self, range: &Range<u64>) {
+        // Every pass meets the loss; the one that looks at the bytes reports it.
+        let mut unheard = Gathered::new();
+        let out = if self.pass.structure {
+            &mut *self.out
+        } else {
+            &mut unheard
+        };
+        self.admission
+            .stop(range.start, "records cannot be read from here on", out);
+        self.learners.lose(range.clone());
+        let lost = range.end.saturating_sub(range.start);
+        self.structure.counts.unreadable = self.structure.counts.unreadable.saturating_add(lost);
     }
 
     fn block(&mut self, block: &ExaminedBlock) {

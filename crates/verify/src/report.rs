@@ -25,6 +25,8 @@ pub struct Counts {
     pub achievement: u64,
     /// Records of kinds that this program does not know.
     pub unknown: u64,
+    /// Records that cannot be read; not among the others.
+    pub unreadable: u64,
     /// Learners' accounts ever opened.
     pub learners: u64,
     /// Institutions ever registered.
@@ -160,6 +162,13 @@ impl Report {
             n(c.records),
             families.join(", ")
         )?;
+        if c.unreadable > 0 {
+            writeln!(
+                f,
+                "              and {} that cannot be read",
+                n(c.unreadable)
+            )?;
+        }
         writeln!(f, "institutions  {}", n(c.institutions))?;
         writeln!(f, "learners      {}", n(c.learners))?;
         writeln!(f, "erased bodies {}", n(c.erased_bodies))?;

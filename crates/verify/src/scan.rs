@@ -12,7 +12,7 @@ use std::path::Path;
 
 use chain::{
     BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_HEADER_LEN, BLOCK_MAGIC, Block, BlockError,
-    BlockHeader, SEGMENT_HEADER_LEN, SegmentError, SegmentHeader, decode_block,
+    BlockHeader, Head, SEGMENT_HEADER_LEN, SegmentError, SegmentHeader, decode_block,
 };
 use durable::{Fs, Mode};
 
@@ -35,8 +35,12 @@ pub(crate) enum Piece {
 pub(crate) struct Bad {
     pub(crate) start: u64,
     pub(crate) error: BlockError,
+    /// What its header says of the head before it, if it can be read.
+    pub(crate) prev: Option<Head>,
     /// What the bytes decode to when the checksum is made right, or why they still do not.
     pub(crate) mended: Option<Result<Block, BlockError>>,
+    /// The first byte from there on that is not zero.
+    pub(crate) nonzero_start: u64,
     /// After the last byte of the file that is not zero.
     pub(crate) nonzero_end: u64,
     /// Where the next block with a checksum that holds starts.
@@ -138,6 +142,10 @@ impl<F: Fs> Scan<F> {
         if let Ok(block) = self.block_at(header, start)? {
             return Ok(self.block(start, block));
         }
+        let prev = BlockHeader::decode(self.block_bytes(start)?)
+            .ok()
+            .map(|header| header.prev);
+        let nonzero_start = self.window.first_nonzero(start, len)?.unwrap_or(start);
         let mended = match &error {
             BlockError::Checksum { expected, .. } => {
                 let bytes = self.block_bytes(start)?;
@@ -156,7 +164,9 @@ impl<F: Fs> Scan<F> {
         Ok(Piece::Bad(Box::new(Bad {
             start,
             error,
+            prev,
             mended,
+            nonzero_start,
             nonzero_end,
             resumes_at,
         })))

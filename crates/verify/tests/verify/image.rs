@@ -156,6 +156,14 @@ impl Image {
         }
     }
 
+    /// Without the second opinion of [`Image::verify`].
+    pub(crate) fn verify_once(&self) -> Report {
+        let fs = SimFs::new();
+        self.put(&fs, Path::new("/bank"));
+        let options = Options::default();
+        creditbank_verify::verify(&fs, Path::new("/bank"), &options, &mut |_| {}).unwrap()
+    }
+
     pub(crate) fn verify(&self) -> Report {
         self.verify_with(&Options::default())
     }
@@ -179,6 +187,24 @@ impl Image {
         assert!(reads_only, "the verifier never writes");
         report
     }
+}
+
+/// The first finding, how many there are, and the notes.
+pub(crate) fn first(report: &Report) -> String {
+    let mut only_first = report.clone();
+    only_first.findings.truncate(1);
+    let more = report.findings_total.saturating_sub(1);
+    let more = if more > 0 {
+        format!("and {more} more\n")
+    } else {
+        String::new()
+    };
+    only_first.notes.clear();
+    let mut text = findings(&only_first) + &more;
+    only_first.findings.clear();
+    only_first.notes.clone_from(&report.notes);
+    text.push_str(&findings(&only_first));
+    text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// Findings, one line each, and notes: what snapshots show.
