@@ -1,0 +1,242 @@
+//! Configuration: every setting with its default, its bounds and what it is for.
+//!
+//! Apart from what is configured so that one place shows it all. [`Config::to_toml`] is the documentation
+//! that an operator reads (`serve --print-config`); reading it back gives the same configuration.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::limits::Limits;
+
+mod sections;
+
+pub use sections::{RequestLimits, Storage, Transport, Writer};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address and port on which the server listens; loopback only.
+    pub listen: SocketAddr,
+    /// Directory of the ledger.
+    pub data_dir: PathBuf,
+    /// What is logged, as `tracing` filter directives.
+    pub log_level: String,
+    /// The log on disk.
+    pub storage: Storage,
+    /// The one writer.
+    pub writer: Writer,
+    /// Limits of single requests.
+    pub limits: RequestLimits,
+    /// Connections.
+    pub transport: Transport,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7410)),
+            data_dir: PathBuf::from("ledger-data/store"),
+            log_level: "info".to_owned(),
+            storage: Storage::default(),
+            writer: Writer::default(),
+            limits: RequestLimits::default(),
+            transport: Transport::default(),
+        }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read the configuration {}", .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The text is no configuration; the source names line and key.
+    #[error("the configuration is malformed")]
+    Malformed(#[source] toml::de::Error),
+    /// The address could be reached from elsewhere.
+    #[error(
+        "listen = \"{listen}\" is not a loopback address: callers are not authenticated yet, so that \
+         anyone who reaches the server could act as the operator; use 127.0.0.1 or [::1]"
+    )]
+    NotLoopback {
+        /// Which address.
+        listen: SocketAddr,
+    },
+    /// A number is out of its bounds.
+    #[error("{key} = {value} is out of bounds: from {min} to {max}")]
+    OutOfBounds {
+        /// Which setting.
+        key: &'static str,
+        /// What it is.
+        value: u64,
+        /// Least.
+        min: u64,
+        /// Most.
+        max: u64,
+    },
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read {
+            path: path.to_path_buf(),
+            source,
+        };
+        let bytes = durable::read_file(&durable::OsFs, path).map_err(read)?;
+        let utf8 = |error| read(io::Error::new(io::ErrorKind::InvalidData, error));
+        Self::parse(&String::from_utf8(bytes).map_err(utf8)?)
+    }
+
+    /// Reads and checks a text; what it leaves out keeps its default.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Config = toml::from_str(text).map_err(ConfigError::Malformed)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what types alone do not say.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !self.listen.ip().is_loopback() {
+            return Err(ConfigError::NotLoopback {
+                listen: self.listen,
+            });
+        }
+        self.storage.check()?;
+        self.writer.check()?;
+        self.limits.check()?;
+        self.transport.check()
+    }
+
+    /// The limits that services know.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            batch_records_max: self.limits.batch_records_max,
+            achievement_body_bytes_max: self.limits.achievement_body_bytes_max,
+        }
+    }
+
+    /// How long requests have to finish when the server stops.
+    #[must_use]
+    pub fn stop_timeout(&self) -> Duration {
+        Duration::from_millis(self.transport.stop_timeout_ms)
+    }
+
+    /// The configuration as a commented file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let listen = self.listen;
+        let data_dir = quoted(&self.data_dir.to_string_lossy());
+        let log_level = quoted(&self.log_level);
+        let head = format!(
+            r#"# Configuration of the credit bank's server. What is left out keeps the value shown here.
+
+# Address and port. Loopback only (127.0.0.1 or [::1]) until callers prove who they are; port 0 takes any
+# free one.
+listen = "{listen}"
+# Directory of the ledger; relative to where the server is started. Made when there is none.
+data_dir = {data_dir}
+# error, warn, info, debug or trace, also for parts: "info,creditbank_server=debug".
+log_level = {log_level}
+"#
+        );
+        let sections = [
+            self.storage.to_toml(),
+            self.writer.to_toml(),
+            self.limits.to_toml(),
+            self.transport.to_toml(),
+        ];
+        head + &sections.concat()
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let error = Config::parse(text).unwrap_err();
+        crate::status::chain(&error)
+    }
+
+    #[test]
+    fn what_is_printed_reads_back() {
+        let default = Config::default();
+        assert_eq!(Config::parse(&default.to_toml()).unwrap(), default);
+        assert_eq!(Config::parse("").unwrap(), default);
+        let mut other = default;
+        other.listen = "[::1]:0".parse().unwrap();
+        other.data_dir = PathBuf::from("/srv/credit \"bank\"");
+        other.log_level = "warn".to_owned();
+        other.storage.segment_bytes = 1 << 20;
+        other.writer.state_facts_max = 5_000;
+        other.limits.batch_records_max = 10;
+        other.transport.stop_timeout_ms = 0;
+        assert_eq!(Config::parse(&other.to_toml()).unwrap(), other);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        assert!(refused("lisen = \"127.0.0.1:1\"").contains("`lisen`"));
+        assert!(refused("[storage]\nsegment = 1").contains("`segment`"));
+        assert!(refused("[limits]\ntimeout_ms = \"long\"").contains("timeout_ms"));
+    }
+
+    #[test]
+    fn other_hosts_are_kept_out() {
+        for listen in [
+            "0.0.0.0:7410",
+            "192.168.1.5:7410",
+            "[::]:7410",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            let said = refused(&format!("listen = \"{listen}\""));
+            assert!(said.contains("not a loopback address"), "{said}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_are_named() {
+        let said = refused("[limits]\nbatch_records_max = 1001");
+        assert_eq!(
+            said,
+            "limits.batch_records_max = 1001 is out of bounds: from 1 to 1000"
+        );
+        assert!(refused("[limits]\nmessage_bytes_max = 8388608").contains("4194304"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Config::load(Path::new("/nowhere/creditbank.toml")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read the configuration /nowhere/creditbank.toml"
+        );
+    }
+}

@@ -1,0 +1,311 @@
+//! Starting and stopping: what a server consists of, and in which order it comes up and goes down.
+//!
+//! Apart from the services because only here files, threads and sockets are joined.
+//!
+//! Order, up: socket -> log recovered -> engine -> views -> the thread that follows the log -> services.
+//! Nothing is answered before all of it is there. A crash in between leaves what a crash at any other
+//! time leaves.
+//!
+//! Order, down: no new connections -> requests finish, within a deadline -> the writer ends -> the views
+//! are marked -> the log marks its head and closes. A kill in between costs the next start a replay.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use durable::OsFs;
+use store_log::{LogStore, OpenError, RecoveryReport};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use views::{Views, ViewsFault};
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::engine::{self, Engine, EngineFault, LedgerKeys, WriterOptions};
+use crate::reference;
+use crate::services::Context;
+use crate::status::chain;
+use crate::transport;
+
+/// The store that a server runs on.
+pub type Store = LogStore<OsFs>;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address is not to be had.
+    #[error("cannot listen on {listen}")]
+    Listen {
+        /// Which address.
+        listen: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The ledger could not be opened.
+    #[error("cannot open the ledger in {}", .dir.display())]
+    Store {
+        /// Its directory.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: OpenError,
+    },
+    /// The engine did not come up on it.
+    #[error("cannot start on the ledger")]
+    Engine(#[from] EngineFault),
+    /// The views could not be opened.
+    #[error("cannot open the views")]
+    Views(#[from] ViewsFault),
+    /// The thread that follows the log did not start.
+    #[error("cannot start the thread of the views")]
+    Thread(#[source] io::Error),
+    /// The description of the API does not read.
+    #[error("cannot describe the API")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// A step of opening did not end.
+    #[error("opening was cut off")]
+    CutOff(#[source] tokio::task::JoinError),
+}
+
+/// What starting found.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// In the log.
+    pub log: RecoveryReport,
+    /// In the ledger.
+    pub ledger: engine::Opened,
+    /// In the views.
+    pub views: views::Opened,
+}
+
+/// A server that runs.
+pub struct Running {
+    local_addr: SocketAddr,
+    recovery: Recovery,
+    stop_timeout: Duration,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    store: Arc<Store>,
+    engine: Arc<Engine<Store>>,
+    views: Arc<Views>,
+    follower: Follower,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// [`StartError`], with its causes; nothing is left running.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    config.check()?;
+    let listen = |source| StartError::Listen {
+        listen: config.listen,
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let local_addr = listener.local_addr().map_err(listen)?;
+
+    let (store, log) = open_store(&config).await?;
+    let store = Arc::new(store);
+    let clock = Arc::new(Clock::system());
+    let vocabulary = reference::opening_actions();
+    let (engine, ledger) = Engine::open(
+        Arc::clone(&store),
+        clock,
+        writer_options(&config),
+        vocabulary,
+    )
+    .await?;
+    let engine = Arc::new(engine);
+
+    let (dir, ledger_id) = (config.data_dir.join("views"), engine.ledger_id());
+    let open = move || Views::open(&dir, ledger_id, views::Options::default());
+    let (views, views_opened) = tokio::task::spawn_blocking(open)
+        .await
+        .map_err(StartError::CutOff)??;
+    let views = Arc::new(views);
+    let follower =
+        Follower::start(Arc::clone(&store), Arc::clone(&views)).map_err(StartError::Thread)?;
+
+    let recovery = Recovery {
+        log,
+        ledger,
+        views: views_opened,
+    };
+    tracing::info!(
+        size = recovery.log.head.size,
+        ledger = ?recovery.ledger,
+        views = ?recovery.views,
+        torn_tail = ?recovery.log.torn_tail,
+        %local_addr,
+        "started"
+    );
+    let context = Arc::new(Context {
+        engine: Arc::clone(&engine),
+        views: Arc::clone(&views),
+        views_stopped: follower.stopped.clone(),
+        limits: config.limits(),
+        in_flight: Semaphore::new(config.writer.queue_commands_max),
+    });
+    let (stop, stopping) = watch::channel(false);
+    let serving = transport::serve(&config, listener, context, stopping)?;
+    let stop_timeout = config.stop_timeout();
+    Ok(Running {
+        local_addr,
+        recovery,
+        stop_timeout,
+        stop,
+        serving,
+        store,
+        engine,
+        views,
+        follower,
+    })
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// What starting found.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Returns when the server has stopped listening by itself, which it does only when it fails.
+    pub async fn failed(&mut self) {
+        // What it failed of is in the log already.
+        let _ = (&mut self.serving).await;
+    }
+
+    /// Stops: requests in flight finish, unless they take too long. What goes wrong is logged; none of
+    /// it harms what was acknowledged.
+    pub async fn stop(self) {
+        let Running {
+            stop,
+            mut serving,
+            store,
+            engine,
+            views,
+            follower,
+            ..
+        } = self;
+        stop.send_replace(true);
+        if !serving.is_finished()
+            && tokio::time::timeout(self.stop_timeout, &mut serving)
+                .await
+                .is_err()
+        {
+            tracing::warn!("requests were cut off");
+            serving.abort();
+        }
+        engine.close().await;
+        drop(engine);
+        follower.stop().await;
+        let closed = tokio::task::spawn_blocking(move || {
+            if let Err(fault) = views.close() {
+                tracing::warn!(fault = chain(&fault), "the views were not closed");
+            }
+            drop(views);
+            close_store(store);
+        });
+        if let Err(fault) = closed.await {
+            tracing::warn!(fault = chain(&fault), "closing was cut off");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// A connection that was cut off may still hold the store for a moment; then it closes when dropped,
+/// which does the same and says less.
+fn close_store(store: Arc<Store>) {
+    let Some(store) = Arc::into_inner(store) else {
+        return;
+    };
+    if let Err(error) = store.close() {
+        tracing::warn!(fault = chain(&error), "the log was not closed");
+    }
+}
+
+async fn open_store(config: &Config) -> Result<(Store, RecoveryReport), StartError> {
+    let dir = config.data_dir.clone();
+    let storage = &config.storage;
+    let options = store_log::Options {
+        segment_bytes: storage.segment_bytes,
+        mark_after_ms: storage.idle_mark_ms,
+        open_segments_max: storage.open_segments_max,
+        memtable_keys_max: storage.index_keys_max,
+        filter_cache_bytes: storage.index_filter_bytes,
+        ..store_log::Options::default()
+    };
+    let open = move || {
+        let opened = LogStore::open(OsFs, &dir, options, Arc::new(LedgerKeys::default()));
+        opened.map_err(|source| StartError::Store { dir, source })
+    };
+    tokio::task::spawn_blocking(open)
+        .await
+        .map_err(StartError::CutOff)?
+}
+
+fn writer_options(config: &Config) -> WriterOptions {
+    WriterOptions {
+        group_bytes: usize::try_from(config.writer.group_bytes_max).unwrap_or(usize::MAX),
+        facts_max: config.writer.state_facts_max,
+    }
+}
+
+/// The thread that keeps the views up to date.
+struct Follower {
+    stop: watch::Sender<bool>,
+    /// Set to the reason when it ended by itself.
+    stopped: watch::Receiver<Option<String>>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Follower {
+    /// A thread of its own, because applying a batch takes as long as the batch is.
+    fn start(store: Arc<Store>, views: Arc<Views>) -> io::Result<Self> {
+        let (stop, mut stopping) = watch::channel(false);
+        let (report, stopped) = watch::channel(None);
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let follow = move || {
+            let told = async move {
+                // Also when nobody is left to tell.
+                let _ = stopping.wait_for(|stop| *stop).await;
+            };
+            if let Err(fault) = runtime.block_on(views::follow(store, views, told)) {
+                let reason = chain(&fault);
+                tracing::error!(fault = reason, "the views follow the log no more");
+                report.send_replace(Some(reason));
+            }
+            // Readers that wait take a dropped sender for a stop as well.
+        };
+        let thread = thread::Builder::new()
+            .name("views-follow".to_owned())
+            .spawn(follow)?;
+        Ok(Follower {
+            stop,
+            stopped,
+            thread,
+        })
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the thread of the views panicked");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The services of `creditbank.v1`, one file each, and what they share.
+//!
+//! A service reads a message, asks the ledger or the views, and writes an answer; it decides nothing
+//! that an auditor would have to check. Every read first waits until the views reflect the head as it
+//! was when the request came, so that a client reads its own writes.
+
+mod accounts;
+mod audit;
+mod batch;
+mod learners;
+mod lookup;
+mod paging;
+mod records;
+mod registry;
+mod sight;
+
+use std::sync::Arc;
+
+use ledger::registry::Registry;
+use ledger::{Account, Action, Actor, Command, Event, Handle, InstitutionId, Rejection};
+use store::EventStore;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tonic::{Code, Request, Status};
+use views::Views;
+
+use crate::engine::{Done, Engine, EngineFault, Mode, Outcome, Refused};
+use crate::identity::Identity;
+use crate::limits::Limits;
+use crate::status::{self, Explanation};
+
+pub use accounts::Accounts;
+pub use audit::Audit;
+pub use learners::Learners;
+pub use records::Records;
+pub use registry::RegistryCalls;
+
+/// What every service works on.
+pub struct Context<S> {
+    /// Commands, and what decisions know.
+    pub engine: Arc<Engine<S>>,
+    /// Read models.
+    pub views: Arc<Views>,
+    /// Set to the reason when the views have stopped following the log.
+    pub views_stopped: watch::Receiver<Option<String>>,
+    /// Limits of single requests.
+    pub limits: Limits,
+    /// One permit for each command that may be in flight.
+    pub in_flight: Semaphore,
+}
+
+/// Who calls a service that only institutions and the operator may call.
+#[derive(Debug, Clone)]
+struct Caller {
+    actor: Actor,
+    /// The institution that a message means when it names none.
+    acting: InstitutionId,
+}
+
+/// Who calls, as the guard has put it into the request, and what they say.
+fn opened<M>(request: Request<M>) -> Result<(Identity, M), Status> {
+    let (_, extensions, message) = request.into_parts();
+    let identity = extensions.get::<Identity>().cloned();
+    // Only a service that is not behind the guard could come here.
+    let identity = identity.ok_or_else(|| Status::internal("the call has no identity"))?;
+    Ok((identity, message))
+}
+
+/// The same for services that change the ledger.
+fn opened_by_actor<M>(request: Request<M>) -> Result<(Caller, M), Status> {
+    let (identity, message) = opened(request)?;
+    let acting = identity.acting();
+    let actor = identity
+        .actor()
+        .ok_or_else(|| Status::internal("the call is for actors"))?;
+    Ok((Caller { actor, acting }, message))
+}
+
+/// The same status for rejections wherever they come from.
+fn refuse(rejection: Rejection) -> Status {
+    status::rejected(&rejection)
+}
+
+impl<S: EventStore> Context<S> {
+    /// Carries commands out, unless too many are in flight.
+    async fn execute(&self, commands: Vec<Command>, mode: Mode) -> Result<Vec<Outcome>, Status> {
+        let _permit = self.enter(commands.len())?;
+        self.engine
+            .execute(commands, mode)
+            .await
+            .map_err(|fault| status::faulted(&fault))
+    }
+
+    /// Room for that many commands; refused rather than waited for, so that memory stays bounded.
+    fn enter(&self, n_commands: usize) -> Result<SemaphorePermit<'_>, Status> {
+        let n_permits = u32::try_from(n_commands).unwrap_or(u32::MAX);
+        let permit = self.in_flight.try_acquire_many(n_permits);
+        permit.map_err(|_| status::faulted(&EngineFault::Overloaded))
+    }
+
+    /// Carries one command out.
+    async fn carry_out(&self, actor: Actor, action: Action) -> Result<Done, Status> {
+        let outcomes = self
+            .execute(vec![Command { actor, action }], Mode::Each)
+            .await?;
+        done(outcomes.into_iter().next())
+    }
+
+    /// Waits until the views reflect the head as it is now.
+    async fn caught_up(&self) -> Result<(), Status> {
+        let head = self
+            .engine
+            .head()
+            .await
+            .map_err(|fault| status::faulted(&fault))?;
+        let mut stopped = self.views_stopped.clone();
+        tokio::select! {
+            biased;
+            () = self.views.wait_applied(head.size) => Ok(()),
+            _ = stopped.wait_for(Option::is_some) => {
+                let sentence = "accounts cannot be read until the server is restarted; its log says \
+                                why. Records are still taken";
+                Err(Explanation::new(Code::Unavailable, "VIEWS_STOPPED", sentence).status())
+            }
+        }
+    }
+
+    /// An account, and the size that it reflects.
+    async fn account(&self, handle: Handle) -> Result<(Account, u64), Status> {
+        let found = self
+            .views
+            .account(&**self.engine.store(), self.engine.secret(), handle);
+        found.await.map_err(|fault| status::views_faulted(&fault))
+    }
+
+    /// The records at these positions.
+    async fn records(&self, positions: &[chain::Position]) -> Result<Vec<chain::Record>, Status> {
+        let found = self.engine.store().get(positions).await;
+        found.map_err(|error| status::faulted(&EngineFault::from(error)))
+    }
+
+    /// Refuses a caller who may not act for that institution today.
+    fn acting_for(&self, issuer: &InstitutionId, caller: &Caller) -> Result<(), Status> {
+        match &caller.actor {
+            Actor::Operator => Ok(()),
+            Actor::Institution(submitter) => {
+                let today = self.engine.now().date();
+                let registry: Arc<Registry> = self.engine.registry();
+                registry
+                    .acting_for(issuer, submitter, today)
+                    .map(drop)
+                    .map_err(refuse)
+            }
+        }
+    }
+}
+
+/// The outcome of a single command.
+fn done(outcome: Option<Outcome>) -> Result<Done, Status> {
+    match outcome {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(Refused::Rejected(rejection))) => Err(refuse(rejection)),
+        Some(Err(Refused::NotAttempted)) | None => {
+            Err(Status::internal("the ledger did not answer the command"))
+        }
+    }
+}
+
+/// The event of a record; an erased body leaves what its leaf tells.
+fn event(record: &chain::Record) -> Result<Event, Status> {
+    let leaf = &record.leaf;
+    let learner = leaf.learner.map(|link| Handle(link.handle.0));
+    let (issuer, submitter) = (leaf.issuer.as_str(), leaf.submitter.as_str());
+    let event = if record.is_erased() {
+        ledger::codec::erased(leaf.kind, issuer, submitter, learner)
+    } else {
+        ledger::codec::decode(leaf.kind, issuer, submitter, learner, &record.body)
+    };
+    let position = leaf.position.0;
+    event.map_err(|source| status::faulted(&EngineFault::Decode { position, source }))
+}
