@@ -27,6 +27,9 @@ pub(crate) struct OpenSegment<R: File> {
     pub(crate) is_scanned: bool,
 }
 
+/// The number lies outside, side by side with the others, as every read looks through them.
+type Numbered<R> = (u64, Arc<OpenSegment<R>>);
+
 /// What readers and the writer share.
 pub(crate) struct Catalog<F: Fs> {
     pub(crate) fs: F,
@@ -35,7 +38,7 @@ pub(crate) struct Catalog<F: Fs> {
     headers: RwLock<Vec<SegmentHeader>>,
     active: RwLock<Arc<OpenSegment<F::File>>>,
     /// Most recently used last.
-    recent: Mutex<Vec<Arc<OpenSegment<F::File>>>>,
+    recent: Mutex<Vec<Numbered<F::File>>>,
     recent_max: usize,
     head: RwLock<Head>,
     /// Sealed segments whose offsets are not yet in a file.
@@ -127,11 +130,7 @@ impl<F: Fs> Catalog<F> {
         if active.header.number == number {
             return Ok(active);
         }
-        let found = lock(&self.recent)
-            .iter()
-            .find(|open| open.header.number == number)
-            .cloned();
-        if let Some(open) = found {
+        if let Some(open) = self.recent(number) {
             return Ok(open);
         }
         let header = shared(&self.headers)
@@ -217,13 +216,22 @@ impl<F: Fs> Catalog<F> {
         }
     }
 
+    fn recent(&self, number: u64) -> Option<Arc<OpenSegment<F::File>>> {
+        let mut recent = lock(&self.recent);
+        let index = recent.iter().rposition(|(other, _)| *other == number)?;
+        // Half way to the end: cheap, and often read ones outlast the others.
+        let towards = index + (recent.len() - 1 - index).div_ceil(2);
+        recent.swap(index, towards);
+        Some(Arc::clone(&recent[towards].1))
+    }
+
     fn remember(&self, open: &Arc<OpenSegment<F::File>>) {
         let mut recent = lock(&self.recent);
-        recent.retain(|other| other.header.number != open.header.number);
+        recent.retain(|(other, _)| *other != open.header.number);
         if recent.len() >= self.recent_max.max(1) {
             recent.remove(0);
         }
-        recent.push(Arc::clone(open));
+        recent.push((open.header.number, Arc::clone(open)));
     }
 
     fn open_sealed(&self, header: SegmentHeader) -> Result<Arc<OpenSegment<F::File>>, ReadError> {

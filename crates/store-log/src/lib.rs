@@ -59,7 +59,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             block_align: chain::BLOCK_ALIGN_DEFAULT,
             mark_after_ms: 100,
-            open_segments_max: 64,
+            open_segments_max: 256,
             memtable_keys_max: 1 << 18,
             filter_cache_bytes: 64 << 20,
         }

@@ -141,7 +141,7 @@ impl<F: Fs> Index<F> {
         }
         // A run in the making may hold them already: it is begun again.
         let mut work = lock(&self.work);
-        *work = Work::Idle;
+        *work = Work::IDLE;
         let runs = {
             let mut state = exclusive(&self.state);
             state.forget_in_memory(entries);
@@ -175,7 +175,7 @@ impl<F: Fs> Index<F> {
                 Ok(position) => return Ok(position.map(Position)),
                 Err((_, RunError::Io(error))) => return Err(fault(error).into()),
                 Err((damaged, RunError::Damaged)) => {
-                    *work = Work::Idle;
+                    *work = Work::IDLE;
                     self.repair(&damaged)?;
                 }
             }

@@ -10,7 +10,7 @@ use chain::{Head, Position, Record};
 use durable::{File, Fs, Mode, make_dir};
 use store::{Fault, Keys, ReadError};
 
-use super::run::{PAGE_LEN, Run, RunHeader};
+use super::run::{PAGE_LEN, Run, RunError, RunHeader};
 use super::table::Table;
 use super::work::{Work, filter_bytes};
 use super::{Index, State};
@@ -78,7 +78,7 @@ impl<F: Fs> Index<F> {
             table_keys_max: options.memtable_keys_max.max(1),
             filter_bytes_max: options.filter_cache_bytes,
             state: RwLock::new(state),
-            work: Mutex::new(Work::Idle),
+            work: Mutex::new(Work::IDLE),
         };
         for run in kept {
             let run = index.with_filter(run);
@@ -170,11 +170,12 @@ fn load<F: Fs>(fs: &F, dir: &std::path::Path) -> io::Result<Vec<Result<Run<F::Fi
         };
         let len = file.len()?;
         let header = header.filter(|header| name.ends_with(".run") && len == header.file_len());
-        found.push(
-            header
-                .map(|header| Run::new(file, path.clone(), header))
-                .ok_or(path),
-        );
+        let run = match header.map(|header| Run::open(file, path.clone(), header)) {
+            Some(Ok(run)) => Ok(run),
+            Some(Err(RunError::Io(error))) => return Err(error),
+            Some(Err(RunError::Damaged)) | None => Err(path),
+        };
+        found.push(run);
     }
     found.sort_by_key(|found| match found {
         Ok(run) => (run.header.from, u64::MAX - run.header.to.size),

@@ -12,10 +12,12 @@
 //! then       filter pages: 63 blocks of 512 bits; a key has one page by its first 8 bytes, in it one
 //!            block and six bits by its last 8
 //! then       entry pages: 170 entries, each: [16] key | u64 position; ascending by key
+//! then       fence pages: 510 fences, each the first 8 bytes of the first key of every 16th entry page
 //! ```
 //!
 //! The chain hash at `to` names the ledger and its whole history up to there. Keys are keyed hashes and
-//! so uniform: a page is found by interpolation, and nothing per key is held in memory.
+//! so uniform: between two fences a page is found by interpolation, mostly at once. Fences are held in
+//! memory, eight bytes for 2,720 keys; nothing else is.
 
 use std::io;
 use std::path::PathBuf;
@@ -40,6 +42,10 @@ const FILTER_BLOCKS_PER_PAGE: u64 = 63;
 const FILTER_BLOCK_LEN: usize = 64;
 /// Ten bits per key: one lookup in a hundred reads a page in vain.
 const KEYS_PER_FILTER_PAGE: u64 = 3200;
+/// Entry pages between two fences.
+pub(super) const PAGES_PER_FENCE: u64 = 16;
+const FENCE_LEN: usize = 8;
+const FENCES_PER_PAGE: usize = (PAGE_LEN - CHECK_LEN) / FENCE_LEN;
 
 pub(super) type Page = [u8; PAGE_LEN];
 
@@ -79,6 +85,7 @@ pub(super) struct Run<R: File> {
     pub(super) file: R,
     pub(super) path: PathBuf,
     pub(super) header: RunHeader,
+    fences: Vec<u64>,
     /// The filter pages, when they are kept in memory.
     pub(super) filter: Option<Vec<u8>>,
     /// Pages are overwritten in place when keys are forgotten, one caller at a time.
@@ -90,8 +97,13 @@ impl RunHeader {
         self.n_entries.div_ceil(offset(ENTRIES_PER_PAGE))
     }
 
+    pub(super) fn n_fences(&self) -> u64 {
+        self.n_entry_pages().div_ceil(PAGES_PER_FENCE)
+    }
+
     pub(super) fn file_len(&self) -> u64 {
-        (1 + self.n_filter_pages + self.n_entry_pages()).saturating_mul(offset(PAGE_LEN))
+        let n_fence_pages = self.n_fences().div_ceil(offset(FENCES_PER_PAGE));
+        (self.fence_page(0).saturating_add(n_fence_pages)).saturating_mul(offset(PAGE_LEN))
     }
 
     pub(super) fn encode(&self) -> Page {
@@ -136,6 +148,12 @@ impl RunHeader {
 
     fn entry_page(&self, index: u64) -> u64 {
         1 + self.n_filter_pages + index
+    }
+
+    /// The number of the page of a fence.
+    fn fence_page(&self, fence: u64) -> u64 {
+        let before = self.n_filter_pages.saturating_add(self.n_entry_pages());
+        before.saturating_add(1 + fence / offset(FENCES_PER_PAGE))
     }
 }
 
@@ -183,14 +201,32 @@ fn encode_entry(entry: Entry) -> [u8; ENTRY_LEN] {
 }
 
 impl<R: File> Run<R> {
-    pub(super) fn new(file: R, path: PathBuf, header: RunHeader) -> Self {
+    pub(super) fn new(file: R, path: PathBuf, header: RunHeader, fences: Vec<u64>) -> Self {
         Self {
             file,
             path,
             header,
+            fences,
             filter: None,
             writing: Mutex::default(),
         }
+    }
+
+    /// Opens a run with this header: reads its fences.
+    pub(super) fn open(file: R, path: PathBuf, header: RunHeader) -> Result<Self, RunError> {
+        let mut run = Self::new(file, path, header, Vec::new());
+        for fence in (0..header.n_fences()).step_by(FENCES_PER_PAGE) {
+            let page = run.page(header.fence_page(fence))?;
+            let fences = page[..FENCES_PER_PAGE * FENCE_LEN].as_chunks().0;
+            let n = length(header.n_fences() - fence).min(FENCES_PER_PAGE);
+            run.fences.extend(
+                fences
+                    .iter()
+                    .take(n)
+                    .map(|bytes| u64::from_be_bytes(*bytes)),
+            );
+        }
+        Ok(run)
     }
 
     /// Keeps the filter in memory if it takes at most so many bytes; returns how many it takes.
@@ -235,17 +271,40 @@ impl<R: File> Run<R> {
             let page = page_of(&entries, self.header.entry_page(index));
             self.file
                 .write_all_at(&page, self.header.entry_page(index) * offset(PAGE_LEN))?;
+            if index.is_multiple_of(PAGES_PER_FENCE) {
+                let first = entries.first().map_or(0, |entry| first_half(entry.0));
+                self.set_fence(index / PAGES_PER_FENCE, first)?;
+            }
             self.file.sync_data()?;
             was_there = true;
         }
         Ok(was_there)
     }
 
+    /// Overwrites a fence on disk; the one in memory stays, as it only bounds.
+    fn set_fence(&self, fence: u64, value: u64) -> Result<(), RunError> {
+        let number = self.header.fence_page(fence);
+        let mut page = self.page(number)?;
+        let at = length(fence % offset(FENCES_PER_PAGE)) * FENCE_LEN;
+        page[at..at + FENCE_LEN].copy_from_slice(&value.to_be_bytes());
+        seal(&mut page, number);
+        self.file.write_all_at(&page, number * offset(PAGE_LEN))?;
+        Ok(())
+    }
+
     /// The entry page that holds a key, and its position.
     fn locate(&self, key: Key) -> Result<Option<(u64, u64)>, RunError> {
-        let (mut low, mut high) = (0, self.header.n_entry_pages());
-        let (mut low_key, mut high_key) = (0, u64::MAX);
         let wanted = first_half(key);
+        // Keys may share their first half with a fence and lie on either side of it.
+        let below = self
+            .fences
+            .partition_point(|fence| *fence < wanted)
+            .saturating_sub(1);
+        let above = self.fences.partition_point(|fence| *fence <= wanted);
+        let mut low = offset(below) * PAGES_PER_FENCE;
+        let mut high = (offset(above) * PAGES_PER_FENCE).min(self.header.n_entry_pages());
+        let mut low_key = self.fences.get(below).copied().unwrap_or(0);
+        let mut high_key = self.fences.get(above).copied().unwrap_or(u64::MAX);
         let mut n_tries = 0;
         while low < high {
             // Interpolation on uniform keys needs two or three pages; bisection bounds any others.
@@ -308,12 +367,17 @@ impl<R: File> Run<R> {
 
     /// The entries of one entry page, counted from the first.
     pub(super) fn entry_page(&self, index: u64) -> Result<Vec<Entry>, RunError> {
+        let mut entries = Vec::new();
+        self.read_entries(index, &mut entries)?;
+        Ok(entries)
+    }
+
+    /// Replaces what is in `out` by the entries of one entry page.
+    pub(super) fn read_entries(&self, index: u64, out: &mut Vec<Entry>) -> Result<(), RunError> {
         let page = self.page(self.header.entry_page(index))?;
-        Ok(self
-            .entries_of(&page, index)
-            .iter()
-            .map(decode_entry)
-            .collect())
+        out.clear();
+        out.extend(self.entries_of(&page, index).iter().map(decode_entry));
+        Ok(())
     }
 
     fn may_hold(&self, key: Key) -> Result<bool, RunError> {
@@ -335,6 +399,20 @@ impl<R: File> Run<R> {
         let n = length(self.header.n_entries.saturating_sub(before)).min(ENTRIES_PER_PAGE);
         page[..n * ENTRY_LEN].as_chunks().0
     }
+}
+
+/// The fence pages, beginning with this number.
+pub(super) fn fence_pages(fences: &[u64], number: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (fences, number) in fences.chunks(FENCES_PER_PAGE).zip(number..) {
+        let mut page = [0; PAGE_LEN];
+        for (place, fence) in page.as_chunks_mut().0.iter_mut().zip(fences) {
+            *place = fence.to_be_bytes();
+        }
+        seal(&mut page, number);
+        out.extend_from_slice(&page);
+    }
+    out
 }
 
 /// An entry page with these entries.
@@ -361,7 +439,7 @@ fn scaled(part: u64, of: u64) -> u64 {
     u64::try_from((u128::from(part) * u128::from(of)) >> 64).unwrap_or(0)
 }
 
-fn first_half(key: Key) -> u64 {
+pub(super) fn first_half(key: Key) -> u64 {
     key.0
         .first_chunk()
         .map_or(0, |bytes| u64::from_be_bytes(*bytes))

@@ -3,7 +3,6 @@
 //! Apart from the index because it is a machine of its own: each piece is short, a piece that fails is
 //! begun again from its inputs, and a simulation counts the pieces.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -21,112 +20,118 @@ const PIECE_ENTRIES: usize = 1 << 15;
 /// Runs that are merged at once.
 const FAN_IN: usize = 4;
 
-/// What is under way.
-pub(super) enum Work<F: Fs> {
-    Idle,
-    Spill {
-        table: Arc<Table>,
-        rest: VecDeque<Entry>,
-        writer: RunWriter<F>,
-    },
-    Merge {
-        sources: Vec<Source<F>>,
-        writer: RunWriter<F>,
-    },
+/// What is under way. Spills go first, as appends may wait for them.
+pub(super) struct Work<F: Fs> {
+    spill: Option<Spill<F>>,
+    merge: Option<Merge<F>>,
+}
+
+struct Spill<F: Fs> {
+    table: Arc<Table>,
+    rest: std::vec::IntoIter<Entry>,
+    writer: RunWriter<F>,
+}
+
+struct Merge<F: Fs> {
+    sources: Vec<Source<F>>,
+    writer: RunWriter<F>,
 }
 
 /// A run that is being merged: older ones first.
-pub(super) struct Source<F: Fs> {
+struct Source<F: Fs> {
     run: Arc<Run<F::File>>,
     next_page: u64,
-    entries: VecDeque<Entry>,
+    entries: Vec<Entry>,
+    /// The next one in `entries`.
+    at: usize,
+}
+
+impl<F: Fs> Work<F> {
+    /// Nothing under way; what was is begun again.
+    pub(super) const IDLE: Self = Self {
+        spill: None,
+        merge: None,
+    };
 }
 
 impl<F: Fs> Index<F> {
     pub(super) fn advance(&self, work: &mut Work<F>) -> io::Result<bool> {
-        // Taken out, so that a failed piece leaves nothing half done.
-        match std::mem::replace(work, Work::Idle) {
-            Work::Idle => {
-                *work = self.begin()?;
-                Ok(!matches!(work, Work::Idle))
-            }
-            Work::Spill {
-                table,
-                mut rest,
-                mut writer,
-            } => {
-                for entry in rest.drain(..rest.len().min(PIECE_ENTRIES)) {
-                    writer.push(entry)?;
-                }
-                if rest.is_empty() {
-                    self.install(&[], Some(&table), writer.finish()?)?;
-                } else {
-                    *work = Work::Spill {
-                        table,
-                        rest,
-                        writer,
-                    };
-                }
-                Ok(true)
-            }
-            Work::Merge {
-                mut sources,
-                mut writer,
-            } => {
-                let damaged = |source: &Source<F>| Arc::clone(&source.run);
-                for _ in 0..PIECE_ENTRIES {
-                    match next_of(&mut sources) {
-                        Ok(Some(entry)) => writer.push(entry)?,
-                        Ok(None) => {
-                            let runs: Vec<_> = sources.iter().map(damaged).collect();
-                            self.install(&runs, None, writer.finish()?)?;
-                            return Ok(true);
-                        }
-                        Err((_, RunError::Io(error))) => return Err(error),
-                        Err((index, RunError::Damaged)) => {
-                            let run = damaged(&sources[index]);
-                            self.repair(&run).map_err(io::Error::other)?;
-                            return Ok(true);
-                        }
-                    }
-                }
-                *work = Work::Merge { sources, writer };
-                Ok(true)
-            }
+        // Each is taken out, so that a failed piece leaves nothing half done.
+        if let Some(spill) = work.spill.take() {
+            work.spill = self.spill_piece(spill)?;
+            return Ok(true);
         }
-    }
-
-    fn begin(&self) -> io::Result<Work<F>> {
-        let (full, runs) = {
-            let state = shared(&self.state);
-            (state.full.first().cloned(), Arc::clone(&state.runs))
-        };
+        let full = shared(&self.state).full.first().cloned();
         if let Some(table) = full {
-            let rest: VecDeque<Entry> = table.sorted().into();
+            let rest = table.sorted();
             let writer = self.writer(table.from, table.to, offset(rest.len()))?;
-            return Ok(Work::Spill {
+            work.spill = Some(Spill {
                 table,
-                rest,
+                rest: rest.into_iter(),
                 writer,
             });
+            return Ok(true);
         }
-        let Some(chosen) = choose(&runs, self.table_keys_max) else {
-            return Ok(Work::Idle);
-        };
+        if let Some(merge) = work.merge.take() {
+            work.merge = self.merge_piece(merge)?;
+            return Ok(true);
+        }
+        work.merge = self.begin_merge()?;
+        Ok(work.merge.is_some())
+    }
+
+    fn spill_piece(&self, mut spill: Spill<F>) -> io::Result<Option<Spill<F>>> {
+        for entry in spill.rest.by_ref().take(PIECE_ENTRIES) {
+            spill.writer.push(entry)?;
+        }
+        if spill.rest.len() > 0 {
+            return Ok(Some(spill));
+        }
+        self.install(&[], Some(&spill.table), spill.writer.finish()?)?;
+        Ok(None)
+    }
+
+    fn merge_piece(&self, mut merge: Merge<F>) -> io::Result<Option<Merge<F>>> {
+        for _ in 0..PIECE_ENTRIES {
+            match next_of(&mut merge.sources) {
+                Ok(Some(entry)) => merge.writer.push(entry)?,
+                Ok(None) => {
+                    let runs: Vec<_> = merge.sources.into_iter().map(|source| source.run).collect();
+                    self.install(&runs, None, merge.writer.finish()?)?;
+                    return Ok(None);
+                }
+                Err((_, RunError::Io(error))) => return Err(error),
+                Err((index, RunError::Damaged)) => {
+                    let damaged = Arc::clone(&merge.sources[index].run);
+                    self.repair(&damaged).map_err(io::Error::other)?;
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(merge))
+    }
+
+    fn begin_merge(&self) -> io::Result<Option<Merge<F>>> {
+        let runs = Arc::clone(&shared(&self.state).runs);
+        let chosen = choose(&runs, self.table_keys_max);
         let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
-            return Ok(Work::Idle);
+            return Ok(None);
         };
         let n_entries = chosen.iter().map(|run| run.header.n_entries).sum();
         let writer = self.writer(first.header.from, last.header.to, n_entries)?;
-        let source = |run: &Arc<Run<F::File>>| Source {
-            run: Arc::clone(run),
-            next_page: 0,
-            entries: VecDeque::new(),
+        let source = |run: &Arc<Run<F::File>>| {
+            let run = Arc::clone(run);
+            Source {
+                run,
+                next_page: 0,
+                entries: Vec::new(),
+                at: 0,
+            }
         };
-        Ok(Work::Merge {
+        Ok(Some(Merge {
             sources: chosen.iter().map(source).collect(),
             writer,
-        })
+        }))
     }
 
     pub(super) fn writer(
@@ -186,42 +191,61 @@ pub(super) fn filter_bytes<R: File>(runs: &[Arc<Run<R>>]) -> u64 {
         .sum()
 }
 
-/// The next runs to merge: neighbours of which none is larger than the others' tier, smallest tier
-/// first. A tier is a factor of four in entries.
-fn choose<R: File>(runs: &[Arc<Run<R>>], table_keys_max: usize) -> Option<Vec<Arc<Run<R>>>> {
-    let tier = |run: &Arc<Run<R>>| {
-        let tables = run.header.n_entries / offset(table_keys_max.max(1));
-        tables.max(1).ilog2() / 2
-    };
-    let tier_max = runs.iter().map(tier).max()?;
-    for limit in 0..=tier_max {
-        let mut neighbours = runs.chunk_by(|a, b| (tier(a) <= limit) == (tier(b) <= limit));
-        let found = neighbours.find(|runs| runs.len() >= FAN_IN && tier(&runs[0]) <= limit);
-        if let Some(runs) = found {
-            return Some(runs[..FAN_IN].to_vec());
+/// The next runs to merge: four of one tier, the smallest first, with smaller ones between them and
+/// none larger. A tier is a factor of four in entries.
+fn choose<R: File>(runs: &[Arc<Run<R>>], table_keys_max: usize) -> &[Arc<Run<R>>] {
+    let tiers: Vec<u32> = runs
+        .iter()
+        .map(|run| {
+            (run.header.n_entries / offset(table_keys_max))
+                .max(1)
+                .ilog2()
+                / 2
+        })
+        .collect();
+    for tier in 0..=tiers.iter().copied().max().unwrap_or(0) {
+        let mut of_tier: Vec<usize> = Vec::new();
+        for (index, found) in tiers.iter().enumerate() {
+            if *found > tier {
+                of_tier.clear();
+            } else if *found == tier {
+                of_tier.push(index);
+            }
+            if of_tier.len() == FAN_IN {
+                return &runs[of_tier[0]..=index];
+            }
         }
     }
-    None
+    &[]
 }
 
 /// The smallest key of all sources; of equal keys the newest source's. An error names the source.
 fn next_of<F: Fs>(sources: &mut [Source<F>]) -> Result<Option<Entry>, (usize, RunError)> {
+    let mut smallest: Option<(Entry, usize)> = None;
     for (index, source) in sources.iter_mut().enumerate() {
-        source.fill().map_err(|error| (index, error))?;
+        let Some(front) = source.front().map_err(|error| (index, error))? else {
+            continue;
+        };
+        if smallest.is_none_or(|(entry, _)| front.0 <= entry.0) {
+            smallest = Some((front, index));
+        }
     }
-    let fronts = sources.iter().enumerate();
-    let smallest = fronts
-        .filter_map(|(index, source)| source.entries.front().map(|entry| (entry.0, index)))
-        .min_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-    Ok(smallest.and_then(|(_, index)| sources[index].entries.pop_front()))
+    Ok(smallest.map(|(entry, index)| {
+        sources[index].at += 1;
+        entry
+    }))
 }
 
 impl<F: Fs> Source<F> {
-    fn fill(&mut self) -> Result<(), RunError> {
-        if self.entries.is_empty() && self.next_page < self.run.header.n_entry_pages() {
-            self.entries = self.run.entry_page(self.next_page)?.into();
+    fn front(&mut self) -> Result<Option<Entry>, RunError> {
+        if self.at == self.entries.len() {
+            if self.next_page == self.run.header.n_entry_pages() {
+                return Ok(None);
+            }
+            self.run.read_entries(self.next_page, &mut self.entries)?;
             self.next_page += 1;
+            self.at = 0;
         }
-        Ok(())
+        Ok(self.entries.get(self.at).copied())
     }
 }

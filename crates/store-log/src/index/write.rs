@@ -19,8 +19,8 @@ use store::Key;
 
 use super::Entry;
 use super::run::{
-    ENTRIES_PER_PAGE, PAGE_LEN, Page, Run, RunHeader, filter_bits, filter_page_of,
-    filter_pages_for, page_of, seal,
+    ENTRIES_PER_PAGE, PAGE_LEN, PAGES_PER_FENCE, Page, Run, RunHeader, fence_pages, filter_bits,
+    filter_page_of, filter_pages_for, first_half, page_of, seal,
 };
 use crate::width::offset;
 
@@ -41,6 +41,7 @@ pub(super) struct RunWriter<F: Fs> {
     batch_at: u64,
     filter: Box<Page>,
     filter_number: u64,
+    fences: Vec<u64>,
 }
 
 impl<F: Fs> RunWriter<F> {
@@ -80,6 +81,7 @@ impl<F: Fs> RunWriter<F> {
             batch_at: 1 + n_filter_pages,
             filter: Box::new([0; PAGE_LEN]),
             filter_number: 0,
+            fences: Vec::new(),
         })
     }
 
@@ -117,17 +119,25 @@ impl<F: Fs> RunWriter<F> {
             self.write_filter()?;
         }
         self.flush()?;
+        self.batch = fence_pages(&self.fences, self.batch_at);
+        self.flush()?;
         self.file.write_all_at(&self.header.encode(), 0)?;
         self.file.sync_data()?;
         let path = self.dir.join(format!("{}.run", self.name));
         self.fs
             .rename(&self.dir.join(format!("{}.tmp", self.name)), &path)?;
         self.fs.sync_dir(&self.dir)?;
-        Ok(Run::new(self.file, path, self.header))
+        Ok(Run::new(self.file, path, self.header, self.fences))
     }
 
     fn write_entries(&mut self) -> io::Result<()> {
         let number = self.batch_at + offset(self.batch.len() / PAGE_LEN);
+        let index = number - 1 - self.header.n_filter_pages;
+        if let Some(first) = self.entries.first()
+            && index.is_multiple_of(PAGES_PER_FENCE)
+        {
+            self.fences.push(first_half(first.0));
+        }
         self.batch
             .extend_from_slice(&page_of(&self.entries, number));
         self.entries.clear();

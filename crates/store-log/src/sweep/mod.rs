@@ -3,7 +3,7 @@
 //! Apart from this crate's tests, behind the feature `testing`, so that the workspace's tests can run
 //! the same sweeps with the real verifier as the judge and real events as the workload:
 //!
-//! ```ignore
+//! ```text
 //! let workload = Workload { dir, options, keys, steps: vec![Step::append(|head| block_after(head))] };
 //! sweep::crashes(&workload, &|fs, dir| verify(fs, dir));
 //! ```
