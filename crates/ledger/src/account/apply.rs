@@ -241,7 +241,8 @@ impl Account {
         self.enter(cause, chain);
         let group = self.group(chain);
         self.drop_bodies(&group, EventKind::LearnerErased);
-        let covers = |version: &Version| group.contains(&version.chain);
+        let covers =
+            |version: &Version| version.achievement.is_some() && group.contains(&version.chain);
         let touched: Vec<usize> = (0..self.holdings.len())
             .filter(|idx| self.holdings[*idx].versions.iter().any(covers))
             .collect();

@@ -178,13 +178,13 @@ impl Account {
         self.holdings[idx].counted = after;
     }
 
-    /// Takes a holding out of the indexes; gives who claims its result now.
+    /// Takes a holding out of the indexes; gives who claims its result now. Whether it is stood for stays
+    /// until that is settled again, which only a changed [`Link`] calls for.
     fn detach(&mut self, idx: usize) -> Option<usize> {
         let held = &mut self.holdings[idx];
         if !std::mem::take(&mut held.attached) {
             return None;
         }
-        held.covered = false;
         let arrived = held.arrived;
         let result = held.result.take();
         let part_of = part_of(held).cloned();

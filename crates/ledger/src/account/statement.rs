@@ -319,7 +319,7 @@ fn why_not(movement: &Movement, day: Date) -> String {
         Some(Why::Suspended) => "suspended".to_owned(),
         Some(Why::NoDeposit(Origin::Transferred)) => "transferred: no deposit".to_owned(),
         Some(Why::NoDeposit(_)) => "exempted: no deposit".to_owned(),
-        Some(Why::PartOf(whole)) => format!("part of {}, which counts as a whole", named(whole)),
+        Some(Why::PartOf(whole)) => format!("part of {} and not counted besides it", named(whole)),
         Some(Why::Duplicate(Some(first))) => format!("the same result as {}", named(first)),
         Some(Why::Duplicate(None)) => "a result that is held already".to_owned(),
         None => match &movement.after {

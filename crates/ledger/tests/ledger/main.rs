@@ -5,6 +5,9 @@
 // The name that every other crate of the workspace uses.
 extern crate creditbank_ledger as ledger;
 
+mod account_history;
+mod account_random;
+mod account_stories;
 mod codec;
 mod sample_events;
 mod shape;
