@@ -146,21 +146,29 @@ pub fn refused(status: Status) -> Answer {
     Box::pin(std::future::ready(Ok(status.into_http())))
 }
 
-/// The transport refuses long messages in words of its own; clients get the limit as from any other.
+/// The transport refuses long and unreadable messages in words of its own; clients get a reason as from
+/// any other "no".
 fn explained(answer: http::Response<Body>, message_bytes_max: usize) -> http::Response<Body> {
-    let too_long = |status: &Status| {
-        status.code() == Code::OutOfRange && status.message().contains("message length too large")
-    };
-    if !answer.extensions().get::<Status>().is_some_and(too_long) {
+    let Some(status) = answer.extensions().get::<Status>() else {
         return answer;
+    };
+    let said = status.message();
+    if status.code() == Code::OutOfRange && said.contains("message length too large") {
+        let sentence = format!(
+            "the message has more than {message_bytes_max} bytes: send several smaller batches"
+        );
+        return Explanation::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", sentence)
+            .with("limit", message_bytes_max)
+            .status()
+            .into_http();
     }
-    let sentence = format!(
-        "the message has more than {message_bytes_max} bytes: send several smaller batches"
-    );
-    Explanation::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", sentence)
-        .with("limit", message_bytes_max)
-        .status()
-        .into_http()
+    if status.code() == Code::Internal && said.starts_with("failed to decode Protobuf message") {
+        let sentence = format!("the message is not of the API: {said}");
+        return Explanation::new(Code::InvalidArgument, "MALFORMED", sentence)
+            .status()
+            .into_http();
+    }
+    answer
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod registry;
 mod sight;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::registry::Registry;
 use ledger::{Account, Action, Actor, Command, Event, Handle, InstitutionId, Rejection};
@@ -33,6 +34,9 @@ pub use audit::Audit;
 pub use learners::Learners;
 pub use records::Records;
 pub use registry::RegistryCalls;
+
+/// How long a read waits for the views. They are milliseconds behind, unless they are built anew.
+const VIEWS_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What every service works on.
 pub struct Context<S> {
@@ -116,12 +120,29 @@ impl<S: EventStore> Context<S> {
         tokio::select! {
             biased;
             () = self.views.wait_applied(head.size) => Ok(()),
+            () = tokio::time::sleep(VIEWS_WAIT_MAX) => Err(self.behind(head.size)),
             _ = stopped.wait_for(Option::is_some) => {
                 let sentence = "accounts cannot be read until the server is restarted; its log says \
                                 why. Records are still taken";
                 Err(Explanation::new(Code::Unavailable, "VIEWS_STOPPED", sentence).status())
             }
         }
+    }
+
+    /// What is said while the views are built anew, which a large ledger takes minutes for.
+    fn behind(&self, size: u64) -> Status {
+        let applied = self.views.applied();
+        let sentence = format!(
+            "accounts are being brought up to date, {applied} of {size} records so far: read again in a \
+             moment. Records are taken meanwhile"
+        );
+        let behind = Explanation::new(Code::Unavailable, "VIEWS_BEHIND", sentence);
+        let retry_after = Some(VIEWS_WAIT_MAX);
+        Explanation {
+            retry_after,
+            ..behind.with("applied", applied).with("size", size)
+        }
+        .status()
     }
 
     /// An account, and the size that it reflects.

@@ -47,14 +47,15 @@ impl<S: EventStore> Context<S> {
                 Err(hidden(sentence))
             }
             Identity::Learner(own) => {
-                let reference = from_proto::own_or_named(wire, *own).map_err(refuse)?;
-                let own = self
-                    .found(&Actor::Operator, &LearnerReference::Handle(*own))
-                    .await?;
-                let named = self.found(&Actor::Operator, &reference).await;
+                let named = from_proto::own_or_named(wire, *own).map_err(refuse)?;
+                let reference = LearnerReference::Handle(*own);
+                let found = self.found(&Actor::Operator, &reference).await?;
+                if named == reference {
+                    return Ok(found);
+                }
                 // Whether another account exists is not for a learner to find out.
-                match named {
-                    Ok(named) if named.0 == own.0 => Ok(own),
+                match self.found(&Actor::Operator, &named).await {
+                    Ok(other) if other.0 == found.0 => Ok(found),
                     _ => Err(hidden("a learner reads their own account only")),
                 }
             }
