@@ -142,27 +142,18 @@ impl<F: Fs> Index<F> {
         // A run in the making may hold them already: it is begun again.
         let mut work = lock(&self.work);
         *work = Work::IDLE;
-        let runs = {
-            let mut state = exclusive(&self.state);
-            state.forget_in_memory(entries);
-            Arc::clone(&state.runs)
-        };
-        for run in runs.iter() {
-            let covered = run.header.from..run.header.to.size;
-            for entry in entries.iter().filter(|entry| covered.contains(&entry.1)) {
-                match run.forget(*entry) {
-                    Ok(_) => {}
-                    Err(RunError::Io(error)) => return Err(error),
-                    Err(RunError::Damaged) => {
-                        // Made again without bodies that are erased by then; or, if it is needed before
-                        // that, with them, and then the caller erases again.
-                        self.drop_run(run)?;
-                        break;
-                    }
+        exclusive(&self.state).forget_in_memory(entries);
+        loop {
+            let runs = Arc::clone(&shared(&self.state).runs);
+            match forget_in(&runs, entries) {
+                Ok(()) => return Ok(()),
+                Err((_, RunError::Io(error))) => return Err(error),
+                // Made again it holds them again: their bodies are still there.
+                Err((damaged, RunError::Damaged)) => {
+                    self.repair(&damaged).map_err(io::Error::other)?;
                 }
             }
         }
-        Ok(())
     }
 
     /// Again, without anything writing beside it; then with the damaged run made anew.
@@ -216,4 +207,19 @@ fn find_in<R: durable::File>(
         }
     }
     Ok(None)
+}
+
+/// Takes entries out of the runs that cover them; an error names the run that has it.
+fn forget_in<R: durable::File>(
+    runs: &[Arc<Run<R>>],
+    entries: &[Entry],
+) -> Result<(), (Arc<Run<R>>, RunError)> {
+    for run in runs {
+        let covered = run.header.from..run.header.to.size;
+        for entry in entries.iter().filter(|entry| covered.contains(&entry.1)) {
+            run.forget(*entry)
+                .map_err(|error| (Arc::clone(run), error))?;
+        }
+    }
+    Ok(())
 }

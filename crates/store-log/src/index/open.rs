@@ -139,11 +139,6 @@ impl<F: Fs> Index<F> {
         Ok(self.fs.remove(&damaged.path).map_err(fault)?)
     }
 
-    /// Makes a run again whose damage was found while keys were being forgotten.
-    pub(super) fn drop_run(&self, damaged: &Arc<Run<F::File>>) -> io::Result<()> {
-        self.repair(damaged).map_err(io::Error::other)
-    }
-
     fn write_table(&self, table: &Table) -> io::Result<Run<F::File>> {
         let entries = table.sorted();
         let n_entries = crate::width::offset(entries.len());

@@ -251,11 +251,9 @@ impl<R: File> Run<R> {
         Ok(self.locate(key)?.map(|(_, position)| position))
     }
 
-    /// Takes a key off this disk, durably, by overwriting it with copies of its neighbours; true when it
-    /// was there. A crash in between leaves a damaged page, and so a run that is made again.
-    pub(super) fn forget(&self, (key, position): Entry) -> Result<bool, RunError> {
+    /// Takes a key off this disk, durably, by overwriting it with copies of its neighbours. A crash in between leaves a damaged page, and so a run that is made again.
+    pub(super) fn forget(&self, (key, position): Entry) -> Result<(), RunError> {
         let _alone = lock(&self.writing);
-        let mut was_there = false;
         while let Some((index, found)) = self.locate(key)? {
             if found != position {
                 break;
@@ -276,9 +274,8 @@ impl<R: File> Run<R> {
                 self.set_fence(index / PAGES_PER_FENCE, first)?;
             }
             self.file.sync_data()?;
-            was_there = true;
         }
-        Ok(was_there)
+        Ok(())
     }
 
     /// Overwrites a fence on disk; the one in memory stays, as it only bounds.

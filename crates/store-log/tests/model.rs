@@ -1,0 +1,138 @@
+//! The log answers as the in-memory store does, whatever is done to both in whatever order.
+//!
+//! Apart from the contract, which states the promises one by one: here chance looks for what they miss.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use chain::{Head, Position};
+use creditbank_store_log::sweep::rehash;
+use creditbank_store_log::{Log, Options};
+use durable::{SimFs, Survivors};
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any, prop_oneof};
+use proptest::test_runner::Config;
+use proptest::{prop_assert_eq, proptest};
+use store::contract::{SampleKeys, block, block_on, body_key, handle_key};
+use store::{EventStore, MemoryStore};
+
+#[derive(Debug, Clone)]
+enum Act {
+    Append { names: Vec<u64>, body_len: usize },
+    Mark,
+    Work(usize),
+    Erase(Vec<u64>),
+    Reopen { cleanly: bool },
+    Get(Vec<u64>),
+    Read(u64, u64),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        8 => (vec(0..40_u64, 1..20), 16..400_usize)
+            .prop_map(|(names, body_len)| Act::Append { names, body_len }),
+        1 => any::<bool>().prop_map(|_| Act::Mark),
+        3 => (1..30_usize).prop_map(Act::Work),
+        1 => vec(0..200_u64, 0..6).prop_map(Act::Erase),
+        1 => any::<bool>().prop_map(|cleanly| Act::Reopen { cleanly }),
+        2 => vec(0..200_u64, 1..8).prop_map(Act::Get),
+        2 => (0..200_u64, 0..9000_u64).prop_map(|(from, bytes)| Act::Read(from, bytes)),
+    ];
+    vec(act, 1..60)
+}
+
+fn open(fs: &SimFs, options: &Options) -> Log<SimFs> {
+    let opened = Log::open(
+        fs.clone(),
+        Path::new("/l"),
+        options.clone(),
+        Arc::new(SampleKeys),
+    );
+    opened.expect("opened").0
+}
+
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, cases: 96, ..Config::default() })]
+
+    #[test]
+    fn the_log_answers_as_memory_does(acts in acts(), is_aligned: bool, memtable_keys_max in 1..60_usize) {
+        let block_align = if is_aligned { 256 } else { 1 };
+        let options = Options {
+            segment_bytes: 12 << 10,
+            block_align,
+            memtable_keys_max,
+            filter_cache_bytes: 4096,
+            ..Options::small()
+        };
+        let mut fs = SimFs::new();
+        let mut log = open(&fs, &options);
+        let memory = MemoryStore::new(Arc::new(SampleKeys));
+        let mut head = Head::EMPTY;
+        let mut erased: BTreeSet<u64> = BTreeSet::new();
+        let mut last_block = 0;
+        for act in acts {
+            match act {
+                Act::Append { names, body_len } => {
+                    let block = block(head, &names, body_len);
+                    last_block = head.size;
+                    log.append(head, &block).expect("appended");
+                    head = block_on(memory.append(head, block)).expect("appended");
+                }
+                Act::Mark => {
+                    log.mark_if_idle().expect("marked");
+                }
+                Act::Work(n) => {
+                    let work = log.background();
+                    (0..n).for_each(|_| { work.step().expect("works"); });
+                }
+                Act::Erase(positions) => {
+                    if head.size == 0 { continue; }
+                    let through = Position(head.size - 1);
+                    let below = positions.into_iter().filter(|p| *p < last_block);
+                    let positions: Vec<Position> = below.map(Position).collect();
+                    erased.extend(positions.iter().map(|p| p.0));
+                    log.erase(&positions, through).expect("erased");
+                    block_on(memory.erase(&positions, through)).expect("erased");
+                    prop_assert_eq!(log.erased_through(), Some(through));
+                }
+                Act::Reopen { cleanly: true } => {
+                    log.close().expect("closed");
+                    log = open(&fs, &options);
+                }
+                Act::Reopen { cleanly: false } => {
+                    fs = fs.after_crash(Survivors::Half);
+                    log = open(&fs, &options);
+                }
+                Act::Get(positions) => {
+                    let below = positions.into_iter().filter(|p| *p < head.size);
+                    let positions: Vec<Position> = below.map(Position).collect();
+                    let got = log.reader().get(&positions).expect("records");
+                    prop_assert_eq!(got, block_on(memory.get(&positions)).expect("records"));
+                }
+                Act::Read(from, bytes) => {
+                    let from = Position(from.min(head.size));
+                    let got = log.reader().read(from, bytes).expect("records");
+                    prop_assert_eq!(got, block_on(memory.read(from, bytes)).expect("records"));
+                }
+            }
+            prop_assert_eq!(log.head(), head);
+        }
+        for name in 0..41 {
+            let keys = [body_key(name), handle_key(name)];
+            let found = log.find(&keys).expect("finds");
+            let expected = block_on(memory.find(&keys)).expect("finds");
+            prop_assert_eq!(found[1], expected[1], "by the leaf, name {}", name);
+            if found[0] != expected[0] {
+                // An earlier record that a run has dropped in favour of a later, erased one.
+                let names_erased = erased.iter().any(|position| {
+                    let record = log.reader().get(&[Position(*position)]).expect("a record");
+                    store::Keys::keys_of(&SampleKeys, &record[0]) == [handle_key(name)]
+                });
+                prop_assert_eq!(found[0], None, "by the body, name {}", name);
+                proptest::prop_assert!(names_erased, "by the body, name {}", name);
+            }
+        }
+        prop_assert_eq!(rehash(&fs, Path::new("/l")), Ok(head));
+    }
+}
