@@ -16,6 +16,21 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// What cargo knows of the workspace and of everything that is linked on this machine, from what was
+/// downloaded to build it.
+fn metadata() -> cargo_metadata::Metadata {
+    let version = std::process::Command::new("rustc").arg("-vV").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let options = ["--offline", "--filter-platform", host].map(str::to_owned);
+    let manifest = root().join("Cargo.toml");
+    cargo_metadata::MetadataCommand::new()
+        .manifest_path(manifest)
+        .other_options(options)
+        .exec()
+        .unwrap()
+}
+
 /// Every Rust file below a directory that people write, with its path relative to the root.
 fn rust_files(below: &str) -> Vec<(String, String)> {
     let root = root();

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use cargo_metadata::{DependencyKind, Package};
 
-use super::{root, rust_files};
+use super::{metadata, root, rust_files};
 
 /// What each crate may name of ours, besides what tests name (ARCHITECTURE.md shows the same).
 const ALLOWED: [(&str, &[&str]); 11] = [
@@ -20,11 +20,6 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("cli", &["server", "api", "verify", "ledger", "chain", "durable"]),
     ("tests", &["*"]),
 ];
-
-fn metadata() -> Metadata {
-    let manifest = root().join("Cargo.toml");
-    MetadataCommand::new().manifest_path(manifest).other_options(["--offline".to_owned()]).exec().unwrap()
-}
 
 fn ours(name: &str) -> Option<&str> {
     name.strip_prefix("creditbank-")

@@ -1,8 +1,6 @@
 //! Licences of everything that is linked: only those that go with Apache-2.0.
 
-use cargo_metadata::MetadataCommand;
-
-use super::root;
+use super::metadata;
 
 /// Licences that ask for no more than attribution, by SPDX id.
 const ALLOWED: [&str; 11] = [
@@ -34,10 +32,7 @@ fn allowed(expression: &str) -> bool {
 
 #[test]
 fn every_licence_goes_with_ours() {
-    let manifest = root().join("Cargo.toml");
-    let metadata =
-        MetadataCommand::new().manifest_path(manifest).other_options(["--offline".to_owned()]).exec().unwrap();
-    let wrong: Vec<String> = metadata
+    let wrong: Vec<String> = metadata()
         .packages
         .iter()
         .filter(|package| !package.license.as_deref().is_some_and(allowed))

@@ -1,0 +1,185 @@
+//! A server in this process on an empty store, with an operator, institutions and learners to begin with.
+//!
+//! Shared by the tests that go through gRPC as a client does.
+
+use api::v1::account_service_client::AccountServiceClient;
+use api::v1::audit_service_client::AuditServiceClient;
+use api::v1::learner_reference::Reference;
+use api::v1::learner_service_client::LearnerServiceClient;
+use api::v1::record_service_client::RecordServiceClient;
+use api::v1::registry_service_client::RegistryServiceClient;
+use api::v1::*;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
+
+/// A running server and a channel to it.
+pub(crate) struct Bank {
+    running: server::Running,
+    pub(crate) channel: Channel,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+/// A request made as somebody.
+pub(crate) fn acting<T>(identity: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("creditbank-identity", identity.parse().unwrap());
+    request
+}
+
+/// A student number of the institution.
+pub(crate) fn student(institution: &str, number: &str) -> LearnerReference {
+    let student = StudentNumber { institution_id: institution.into(), number: number.into() };
+    LearnerReference { reference: Some(Reference::Student(student)) }
+}
+
+pub(crate) fn text(value: &str) -> Text {
+    Text { value: value.into(), language: "en".into() }
+}
+
+/// A well-formed course of `uni` for its student S1.
+pub(crate) fn achievement(record_id: &str) -> Achievement {
+    Achievement {
+        record_id: record_id.into(),
+        learner: Some(student("uni", "S1")),
+        r#type: "Course".into(),
+        code: format!("C-{record_id}"),
+        titles: vec![text("A course")],
+        size: Some(Size { amount: "6".into(), unit: "ects".into() }),
+        level: Some(Level { framework: "eqf".into(), code: "6".into() }),
+        field: "0613".into(),
+        source_kind: "formal-study".into(),
+        awarded: "2025-06-30".into(),
+        ..Achievement::default()
+    }
+}
+
+/// What a client sees of an error: code, reason, paths of the fields, and the sentence.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: Code,
+    pub(crate) reason: String,
+    pub(crate) fields: Vec<String>,
+    pub(crate) sentence: String,
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info();
+        assert!(info.is_none_or(|info| info.domain == "creditbank"));
+        let fields = details.bad_request().map(|bad| {
+            bad.field_violations.iter().map(|violation| violation.field.clone()).collect()
+        });
+        Refusal {
+            code: status.code(),
+            reason: info.map(|info| info.reason.clone()).unwrap_or_default(),
+            fields: fields.unwrap_or_default(),
+            sentence: status.message().to_owned(),
+        }
+    }
+}
+
+impl Bank {
+    pub(crate) async fn start() -> Bank {
+        let dir = tempfile::tempdir().unwrap();
+        let config = server::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: dir.path().join("store"),
+            ..server::Config::default()
+        };
+        let running = server::start(config).await.unwrap();
+        let url = format!("http://{}", running.local_addr());
+        let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
+        Bank { running, channel, dir }
+    }
+
+    /// With `uni` (any scope) and its registered student S1, and `college` (certificates up to EQF 5).
+    pub(crate) async fn with_institutions() -> Bank {
+        let bank = Self::start().await;
+        bank.institution("uni", vec![Scope::default()]).await;
+        let level_max = Some(Level { framework: "eqf".into(), code: "5".into() });
+        let narrow = Scope { types: vec!["Certificate".into()], level_max, ..Scope::default() };
+        bank.institution("college", vec![narrow]).await;
+        bank.learner("uni", "S1").await;
+        bank
+    }
+
+    pub(crate) fn records(&self) -> RecordServiceClient<Channel> {
+        RecordServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn accounts(&self) -> AccountServiceClient<Channel> {
+        AccountServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn learners(&self) -> LearnerServiceClient<Channel> {
+        LearnerServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn registry(&self) -> RegistryServiceClient<Channel> {
+        RegistryServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn audit(&self) -> AuditServiceClient<Channel> {
+        AuditServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) async fn institution(&self, id: &str, scopes: Vec<Scope>) {
+        let institution = Institution {
+            institution_id: id.into(),
+            names: vec![text(id)],
+            kind: "university".into(),
+            scopes,
+            ..Institution::default()
+        };
+        let request = RegisterInstitutionRequest { institution: Some(institution) };
+        self.registry().register_institution(acting("operator", request)).await.unwrap();
+    }
+
+    /// Registers a learner with a student number; returns the handle.
+    pub(crate) async fn learner(&self, institution: &str, number: &str) -> String {
+        let students =
+            vec![StudentNumber { institution_id: institution.into(), number: number.into() }];
+        let request = RegisterLearnerRequest { students, ..RegisterLearnerRequest::default() };
+        let identity = format!("institution:{institution}");
+        let answer = self.learners().register_learner(acting(&identity, request)).await.unwrap();
+        answer.into_inner().change.unwrap().learner_handle
+    }
+
+    pub(crate) async fn submit_as(
+        &self,
+        identity: &str,
+        achievement: Achievement,
+    ) -> std::result::Result<RecordOutcome, Refusal> {
+        let request = SubmitRecordRequest { achievement: Some(achievement), validate_only: false };
+        let answer = self.records().submit_record(acting(identity, request)).await?;
+        Ok(answer.into_inner().outcome.unwrap())
+    }
+
+    pub(crate) async fn submit(&self, achievement: Achievement) -> std::result::Result<RecordOutcome, Refusal> {
+        self.submit_as("institution:uni", achievement).await
+    }
+
+    pub(crate) async fn batch(&self, achievements: Vec<Achievement>) -> Vec<RecordOutcome> {
+        let request = BatchSubmitRecordsRequest { achievements, ..Default::default() };
+        let answer = self.records().batch_submit_records(acting("institution:uni", request)).await;
+        answer.unwrap().into_inner().outcomes
+    }
+
+    pub(crate) async fn size(&self) -> u64 {
+        let answer = self.audit().get_head(acting("auditor", GetHeadRequest {})).await.unwrap();
+        answer.into_inner().size
+    }
+
+    /// Stops the server and has the auditor's code judge the store.
+    pub(crate) async fn stop_and_verify(self) {
+        let Bank { running, channel, dir } = self;
+        drop(channel);
+        running.stop().await;
+        let store = dir.path().join("store");
+        let options = verify::Options::default();
+        let report = verify::verify(&durable::OsFs, &store, &options, &mut |_| {}).unwrap();
+        assert!(report.findings.is_empty(), "{report}");
+    }
+}
