@@ -42,8 +42,7 @@ impl Views {
         secret: &KeySecret,
         handle: Handle,
     ) -> Result<(Account, u64), ViewsFault> {
-        let size = self.applied();
-        let history = self.history_at(handle, size)?;
+        let (history, size) = self.history_now(handle)?;
         let records = read(store, &history).await?;
         Ok((fold(&records, secret, handle)?, size))
     }
@@ -59,10 +58,9 @@ impl Views {
         handle: Handle,
         on: Date,
     ) -> Result<AccountBalance, ViewsFault> {
-        let size = self.applied();
-        let history = self.history_at(handle, size)?;
+        let (history, size) = self.history_now(handle)?;
         let tip = history.last().map_or(0, |tip| tip.0);
-        let known = self.with(|trees| trees.accounts.get_as::<Summary>(&handle.0))?;
+        let known = self.with(|trees, _| trees.accounts.get_as::<Summary>(&handle.0))?;
         let summary = match known.filter(|summary| summary.tip == tip && !history.is_empty()) {
             Some(summary) => summary,
             None => self.summarise(store, secret, handle, &history).await?,
@@ -89,7 +87,7 @@ impl Views {
         let summary = Summary::of(&fold(&records, secret, handle)?, tip);
         // An account of nobody is not worth a value, and anyone could ask for any number of them.
         if !history.is_empty() && !is_being_erased(&records)? {
-            self.with(|trees| {
+            self.with(|trees, _| {
                 let now = lock(&self.erasures);
                 match *now == erasures {
                     true => trees.accounts.put_as(&handle.0, &summary),

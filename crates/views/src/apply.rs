@@ -1,12 +1,13 @@
 //! Taking a batch of records in.
 //!
 //! Apart from the trees so that the order of their writes is in one place. Positions on chains and of
-//! issuers, which are one per record, are collected over the batch and written chunk by chunk; the rare
-//! events (registrations, merges, erasures) are taken in one by one.
+//! issuers, which are one per record, go into the buffer; the rare events (registrations, merges,
+//! erasures) are written one by one.
 //!
-//! Order: rare events, in order of position; chains; issuers; the reach in memory, which readers ask
-//! for first; sometimes the mark (see `open`). A crash or a failure after any of these leaves values
-//! ahead of the mark: the records are applied again, and each value tells what it reflects already.
+//! Order: rare events, in order of position; the buffer; the reach in memory, which readers ask for
+//! first; then what is due of the buffer, and after a round the mark (see `open`). A crash or a failure
+//! after any of these leaves values ahead of the mark: the records are applied again, and each value
+//! tells what it reflects already.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +17,10 @@ use ledger::{Body, Event, EventKind, Handle, codec};
 
 use crate::chains::Link;
 use crate::fault::ViewsFault;
+use crate::joins;
 use crate::mark::Reach;
 use crate::pending::Stage;
 use crate::views::{Trees, Views};
-use crate::{chains, issued, joins};
 
 impl Views {
     /// Takes in records in order of position, without gaps from [`Views::applied`] on; those below are
@@ -41,15 +42,14 @@ impl Views {
             hash: last.hash().0,
         };
         let batch = Batch::of(new)?;
-        self.with(|trees| {
+        self.with(|trees, _| {
             for record in batch.rare {
                 self.apply_rare(trees, record)?;
             }
-            chains::extend(&trees.chains, &batch.links)?;
-            issued::extend(&trees.issued, &batch.issued)?;
+            self.buffer.put(&batch.links, &batch.issued);
             writer.reach = reach;
             self.applied.send_replace(reach.size);
-            self.mark_if_due(trees, &mut writer)
+            self.sweep(trees, &mut writer)
         })
     }
 
@@ -146,7 +146,6 @@ impl Batch<'_> {
                 batch.rare.push(record);
             }
         }
-        batch.links.sort_unstable();
         Ok(batch)
     }
 }

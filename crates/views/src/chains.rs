@@ -1,8 +1,8 @@
 //! Which records are on whose chain: learner to positions.
 //!
 //! Tree `chains`: handle and number of the chunk (u32) to a [`Chunk`]. Apart from `issued` because a
-//! leaf says the revision, so that a position's chunk and place in it are known without a search, and
-//! replaying a record is noticed in its very place.
+//! leaf says the revision, so that a position's chunk and place in it are known without a search, a gap
+//! is noticed, and replaying a record is noticed in its very place.
 
 use ledger::Handle;
 
@@ -19,6 +19,12 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// Whether the two are in the same chunk.
+    pub(crate) fn shares_chunk(&self, other: &Link) -> bool {
+        let chunk = |link: &Link| (link.handle, link.revision / CHUNK_LEN_U64);
+        chunk(self) == chunk(other)
+    }
+
     fn chunk_number(&self) -> Result<u32, ViewsFault> {
         u32::try_from(self.revision / CHUNK_LEN_U64)
             .map_err(|_| ViewsFault::damaged("a revision is beyond all chunks"))
@@ -28,29 +34,22 @@ impl Link {
 const CHUNK_LEN_U64: u64 = 128;
 const _: () = assert!(CHUNK_LEN == 128);
 
-/// Takes in the links of a batch, sorted: one read and one write per chunk that it touches.
-///
-/// Sorted also because neighbours in the tree share a node, which is then in memory already.
+/// Takes in links of one chunk, along the chain.
 pub(crate) fn extend(chains: &Sealed, links: &[Link]) -> Result<(), ViewsFault> {
-    let same_chunk = |a: &Link, b: &Link| {
-        a.handle == b.handle && a.revision / CHUNK_LEN_U64 == b.revision / CHUNK_LEN_U64
+    let Some(first) = links.first() else {
+        return Ok(());
     };
-    for of_chunk in links.chunk_by(same_chunk) {
-        let Some(first) = of_chunk.first() else {
-            continue;
-        };
-        let key = key(first.handle, first.chunk_number()?);
-        let mut chunk = match chains.get(&key)? {
-            Some(content) => decode(chains, &content)?,
-            None => Chunk::default(),
-        };
-        let len_before = chunk.positions().len();
-        for link in of_chunk {
-            place(chains, &mut chunk, link)?;
-        }
-        if chunk.positions().len() > len_before {
-            chains.put(&key, chunk.encode())?;
-        }
+    let key = key(first.handle, first.chunk_number()?);
+    let mut chunk = match chains.get(&key)? {
+        Some(content) => decode(chains, &content)?,
+        None => Chunk::default(),
+    };
+    let len_before = chunk.positions().len();
+    for link in links {
+        place(chains, &mut chunk, link)?;
+    }
+    if chunk.positions().len() > len_before {
+        chains.put(&key, chunk.encode())?;
     }
     Ok(())
 }
@@ -65,13 +64,16 @@ fn place(chains: &Sealed, chunk: &mut Chunk, link: &Link) -> Result<(), ViewsFau
     if fits { Ok(()) } else { Err(chains.damaged()) }
 }
 
-/// The positions on one chain below `size`, ascending, appended to `out`.
+/// The positions on one chain below `size`, ascending, appended to `out`; `waiting` are the links of that
+/// chain that were not written before this was called.
 pub(crate) fn read(
     chains: &Sealed,
     handle: Handle,
+    waiting: &[Link],
     size: u64,
     out: &mut Vec<u64>,
 ) -> Result<(), ViewsFault> {
+    let mut len = 0_u64;
     let mut full = true;
     for (number, entry) in (0_u32..).zip(chains.under(&handle.0)) {
         let (found, content) = entry?;
@@ -87,6 +89,17 @@ pub(crate) fn read(
                 .iter()
                 .take_while(|position| **position < size),
         );
+        len += u64::from(chunk.len());
+    }
+    for link in waiting {
+        if link.revision < len {
+            continue;
+        }
+        if link.revision != len {
+            return Err(chains.damaged());
+        }
+        len += 1;
+        out.extend((link.position < size).then_some(link.position));
     }
     Ok(())
 }

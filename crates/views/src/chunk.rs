@@ -17,6 +17,11 @@ impl Chunk {
         &self.0
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> u8 {
+        u8::try_from(self.0.len()).expect("a chunk has at most 128 positions")
+    }
+
     /// Whether no position fits in any more.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= CHUNK_LEN
@@ -33,7 +38,7 @@ impl Chunk {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(4 + self.0.len() * 4);
-        out.push(u8::try_from(self.0.len()).expect("a chunk has at most 128 positions"));
+        out.push(self.len());
         let mut previous = 0;
         for position in &self.0 {
             // Distances fit, because positions ascend.

@@ -60,28 +60,43 @@ enum Step {
 /// Applies what comes next, or waits for it.
 async fn advance<S: EventStore>(store: &S, views: &Views) -> Result<Step, ViewsFault> {
     let from = views.applied();
-    let records = store.read(Position(from), views.options.read_bytes).await;
-    let records = records.map_err(|error| match error {
+    let mut bytes = views.options.read_bytes;
+    loop {
+        let records = store
+            .read(Position(from), bytes)
+            .await
+            .map_err(read_fault)?;
+        views.apply(&records)?;
+        if views.applied() > from {
+            return Ok(Step::Applied);
+        }
+        let Some(last) = records.last() else { break };
+        // The first half of a pair was read alone. The second is there, or will be: ask for more.
+        wait_past(store, views, last.leaf.position.0 + 1).await?;
+        bytes = bytes.saturating_mul(2);
+    }
+    check_head(store, views).await?;
+    wait_past(store, views, from).await?;
+    Ok(Step::CaughtUp)
+}
+
+/// Waits until the log has more than `size` records.
+async fn wait_past<S: EventStore>(store: &S, views: &Views, size: u64) -> Result<(), ViewsFault> {
+    tokio::select! {
+        biased;
+        () = views.wait_damaged() => Err(ViewsFault::damaged("a reader came across it")),
+        head = store.wait_past(Position(size)) => head.map(drop).map_err(ViewsFault::Store),
+    }
+}
+
+fn read_fault(error: ReadError) -> ViewsFault {
+    match error {
         // An older copy of the log was put back.
         ReadError::PastHead { size, .. } => ViewsFault::OtherHistory {
             position: Position(size),
         },
         other => ViewsFault::Read(other),
-    })?;
-    views.apply(&records)?;
-    if views.applied() > from {
-        return Ok(Step::Applied);
     }
-    // What was read and not applied is the first half of a pair that is still being appended.
-    let size = records.last().map_or(from, |last| last.leaf.position.0 + 1);
-    if records.is_empty() {
-        check_head(store, views).await?;
-    }
-    tokio::select! {
-        head = store.wait_past(Position(size)) => head.map(drop).map_err(ViewsFault::Store)?,
-        () = views.wait_damaged() => return Err(ViewsFault::damaged("a reader came across it")),
-    }
-    Ok(Step::CaughtUp)
 }
 
 /// Whether a log of the same size is the same log; a longer one is checked by what is applied next.
@@ -99,7 +114,7 @@ fn why(fault: ViewsFault) -> Why {
     match fault {
         ViewsFault::OtherHistory { .. } => Why::OtherHistory,
         other => Why::Damaged {
-            what: other.to_string(),
+            what: other.with_causes(),
         },
     }
 }
@@ -116,4 +131,130 @@ async fn give_way() {
         Poll::Pending
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    //! Here and not outside, because damage is done with sled's own means.
+
+    use super::*;
+    use crate::views::{Opened, Options};
+    use chain::{BlockBuilder, Head, Institution, Record, Salt, Timestamp};
+    use ledger::words::{Document, LearnerProfile};
+    use ledger::{Body, EventKind, Handle, codec};
+    use store::contract::block_on;
+    use store::{Key, Keys, MemoryStore};
+
+    struct NoKeys;
+
+    impl Keys for NoKeys {
+        fn keys_of(&self, _: &Record) -> Vec<Key> {
+            Vec::new()
+        }
+    }
+
+    const LEARNERS: u8 = 40;
+
+    fn store() -> Arc<MemoryStore> {
+        let store = MemoryStore::new(Arc::new(NoKeys));
+        let mut block = BlockBuilder::new(Head::default(), Timestamp(1));
+        for number in 1..=LEARNERS {
+            let (kind, number_text) = (EventKind::LearnerUpdated, number.to_string());
+            let document = Document {
+                kind: "passport".to_owned(),
+                number: number_text,
+            };
+            let profile = LearnerProfile {
+                documents: vec![document],
+                ..LearnerProfile::default()
+            };
+            let body = codec::encode(&Body::LearnerUpdated(profile));
+            let operator = Institution::OPERATOR;
+            let learner = Some((chain::Handle([number; 16]), None));
+            let salt = Salt([1; 32]);
+            block
+                .push(
+                    codec::number_of(kind),
+                    operator,
+                    operator,
+                    learner,
+                    salt,
+                    body,
+                )
+                .unwrap();
+        }
+        block_on(store.append(Head::default(), block.finish())).unwrap();
+        Arc::new(store)
+    }
+
+    fn open(dir: &std::path::Path) -> (Arc<Views>, Opened) {
+        let options = Options {
+            buffer_records: 0,
+            ..Options::default()
+        };
+        let (views, opened) = Views::open(dir, [1; 16], options).unwrap();
+        (Arc::new(views), opened)
+    }
+
+    /// Overwrites every value of a tree with a value of another key.
+    fn damage(views: &Views, tree: &str) {
+        let trees = views.trees.read().unwrap();
+        let tree = trees.as_ref().unwrap().db.open_tree(tree).unwrap();
+        let (_, other) = tree.first().unwrap().unwrap();
+        for key in tree.iter().keys().skip(1) {
+            tree.insert(key.unwrap(), other.clone()).unwrap();
+        }
+    }
+
+    fn follow_until_whole(store: &Arc<MemoryStore>, views: &Arc<Views>) {
+        let whole = views.wait_applied(u64::from(LEARNERS));
+        block_on(follow(Arc::clone(store), Arc::clone(views), whole)).unwrap();
+    }
+
+    #[test]
+    fn damage_that_a_reader_comes_across_is_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store();
+        let (views, _) = open(dir.path());
+        follow_until_whole(&store, &views);
+        let learner = Handle([LEARNERS; 16]);
+        assert_eq!(views.history(learner).unwrap().len(), 1);
+        damage(&views, "chains");
+        let fault = views.history(learner).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "the views are damaged: a value of the tree `chains` does not check"
+        );
+        // `follow` is woken by that, builds anew, and catches up.
+        let mended = async {
+            while views.history(learner).is_err() || views.applied() < u64::from(LEARNERS) {
+                give_way().await;
+            }
+        };
+        block_on(follow(Arc::clone(&store), Arc::clone(&views), mended)).unwrap();
+        for number in 1..=LEARNERS {
+            let history = views.history(Handle([number; 16])).unwrap();
+            assert_eq!(history, [Position(u64::from(number) - 1)]);
+        }
+    }
+
+    #[test]
+    fn damage_noticed_before_closing_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store();
+        let (views, _) = open(dir.path());
+        follow_until_whole(&store, &views);
+        damage(&views, "chains");
+        views.history(Handle([2; 16])).unwrap_err();
+        views.close().unwrap();
+        drop(views);
+        let (_, opened) = open(dir.path());
+        let what = "noticed before they were closed".to_owned();
+        assert_eq!(
+            opened,
+            Opened::Rebuilding {
+                why: Why::Damaged { what }
+            }
+        );
+    }
 }

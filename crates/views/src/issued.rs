@@ -12,12 +12,12 @@ use crate::chunk::Chunk;
 use crate::fault::ViewsFault;
 use crate::sealed::{Content, Found, Sealed};
 
-/// Takes in the positions of a batch, ascending for each issuer.
+/// Takes in positions, ascending for each issuer.
 pub(crate) fn extend(
     issued: &Sealed,
-    batch: &BTreeMap<Institution, Vec<u64>>,
+    new: &BTreeMap<Institution, Vec<u64>>,
 ) -> Result<(), ViewsFault> {
-    for (issuer, positions) in batch {
+    for (issuer, positions) in new {
         let Some(prefix) = prefix(issuer.as_str()) else {
             continue;
         };
@@ -40,14 +40,31 @@ pub(crate) fn extend(
     Ok(())
 }
 
-/// Positions after `after` and below `size`, ascending, at most `limit`.
+/// Positions after `after` and below `size`, ascending, at most `limit`; `waiting` are positions after
+/// `after` that were not written before this was called.
 pub(crate) fn page(
     issued: &Sealed,
     issuer: &str,
     after: Option<Position>,
     limit: usize,
     size: u64,
+    waiting: Vec<u64>,
 ) -> Result<Vec<Position>, ViewsFault> {
+    let mut page = written(issued, issuer, after, limit, size)?;
+    page.extend(waiting.into_iter().filter(|position| *position < size));
+    page.sort_unstable();
+    page.dedup();
+    page.truncate(limit);
+    Ok(page.into_iter().map(Position).collect())
+}
+
+fn written(
+    issued: &Sealed,
+    issuer: &str,
+    after: Option<Position>,
+    limit: usize,
+    size: u64,
+) -> Result<Vec<u64>, ViewsFault> {
     let Some(prefix) = prefix(issuer) else {
         return Ok(Vec::new());
     };
@@ -72,14 +89,7 @@ pub(crate) fn page(
         let wanted =
             |position: &&u64| **position < size && after.is_none_or(|after| after.0 < **position);
         let room = limit.saturating_sub(page.len());
-        page.extend(
-            chunk
-                .positions()
-                .iter()
-                .filter(wanted)
-                .take(room)
-                .map(|p| Position(*p)),
-        );
+        page.extend(chunk.positions().iter().filter(wanted).take(room));
     }
     Ok(page)
 }

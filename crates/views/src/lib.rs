@@ -16,10 +16,11 @@
 //! async functions. [`Views::apply`] works for as long as its batch is long, so [`follow`] belongs on a
 //! thread of its own.
 //!
-//! Read in this order: [`Views`], `apply` (a batch), `open` (what a crash leaves), [`follow`].
+//! Read in this order: [`Views`], `apply` (a batch), `buffer` (when it is written), `open` (what a crash leaves), [`follow`].
 
 mod account;
 mod apply;
+mod buffer;
 mod chains;
 mod chunk;
 mod fault;

@@ -37,6 +37,8 @@ pub(crate) struct Mark {
 pub(crate) enum Phase {
     /// While sled was opening its files. If that stopped the process it would do so again.
     Opening,
+    /// Closed after someone came across damage.
+    Damaged,
     /// While open; they reach at least this far.
     Open(Reach),
     /// Closed: all is durable, and the files have this digest.

@@ -12,11 +12,15 @@
 //! | open: the mark says `Opening` | files that sled may not survive: removed by the next opening |
 //! | open: sled opens, its own mark is checked | the same |
 //! | open: the mark says `Open(reach)` | a directory to go on with in the same boot |
-//! | apply: values, then the size in memory | values ahead of the mark; replay skips them |
-//! | mark: reach into sled, flush, the mark says `Open(reach)` | values as far as the mark, or further |
-//! | close: as mark; sled is dropped, its files synced | the same |
+//! | apply: rare events into sled, the others into memory | values ahead of the mark; replay skips them |
+//! | sweep: what waits in memory into sled, learner by learner | the same |
+//! | mark, after a round of the sweep: see below | values as far as the mark, or further |
+//! | close: all that waits, then as mark; sled is dropped, its files synced | the same |
 //! | close: the mark says `Closed(reach, digest)` | a directory to go on with in any boot |
 //! | remove: sled's files, one by one | the mark says `Opening`: removed by the next opening |
+//!
+//! A mark says the reach that the views had when the sweep began its last round: all below has been
+//! written since. Reach into sled, sled's flush, then the mark says `Open(reach)`.
 //!
 //! Durability: only `Closed` survives a power loss. After one, an `Open` mark is of another boot, and the
 //! views are built anew. So marks written in between need no sync of sled's files, which would compete
@@ -32,6 +36,7 @@ use std::sync::{Mutex, RwLock};
 use durable::{Fs, OsFs, make_dir};
 use tokio::sync::{Notify, watch};
 
+use crate::buffer::Buffer;
 use crate::fault::{ViewsFault, Why};
 use crate::files;
 use crate::mark::{Mark, Phase, Reach, boot_id};
@@ -71,10 +76,8 @@ impl Views {
             ledger_id,
             options,
             trees: RwLock::new(Some(trees)),
-            writer: Mutex::new(Writer {
-                reach,
-                marked: reach.size,
-            }),
+            writer: Mutex::new(Writer::at(reach)),
+            buffer: Buffer::default(),
             applied: watch::channel(reach.size).0,
             erasures: Mutex::new(0),
             damaged: AtomicBool::new(false),
@@ -98,13 +101,13 @@ impl Views {
         let written = if damaged {
             Ok(())
         } else {
-            write_reach(&trees, writer.reach)
+            self.write_all(&trees, writer.reach)
         };
         drop(trees);
         place.wait_released()?;
         if damaged {
             // Nobody is left to build them anew: the next opening does.
-            return place.mark(Phase::Opening);
+            return place.mark(Phase::Damaged);
         }
         written?;
         files::sync_all(&place.sled)?;
@@ -112,15 +115,25 @@ impl Views {
         place.mark(Phase::Closed(writer.reach, digest))
     }
 
-    /// Writes the mark when enough has been applied since the last time.
-    pub(crate) fn mark_if_due(&self, trees: &Trees, writer: &mut Writer) -> Result<(), ViewsFault> {
-        if writer.reach.size.saturating_sub(writer.marked) < self.options.mark_records {
-            return Ok(());
+    /// Writes what is too much to wait in memory, and the mark after each round.
+    pub(crate) fn sweep(&self, trees: &Trees, writer: &mut Writer) -> Result<(), ViewsFault> {
+        while self.buffer.len() > self.options.buffer_records {
+            if self.buffer.write_next(trees, &mut writer.cursor)? {
+                continue;
+            }
+            self.buffer.write_issued(trees)?;
+            write_reach(trees, writer.round)?;
+            self.place().mark(Phase::Open(writer.round))?;
+            *writer = Writer::at(writer.reach);
         }
-        write_reach(trees, writer.reach)?;
-        self.place().mark(Phase::Open(writer.reach))?;
-        writer.marked = writer.reach.size;
         Ok(())
+    }
+
+    fn write_all(&self, trees: &Trees, reach: Reach) -> Result<(), ViewsFault> {
+        let mut cursor = None;
+        while self.buffer.write_next(trees, &mut cursor)? {}
+        self.buffer.write_issued(trees)?;
+        write_reach(trees, reach)
     }
 
     /// Removes everything and begins at position 0.
@@ -133,10 +146,8 @@ impl Views {
         place.wait_released()?;
         let (begun, reach, _) = place.begin(why)?;
         *trees = Some(begun);
-        *writer = Writer {
-            reach,
-            marked: reach.size,
-        };
+        self.buffer.clear();
+        *writer = Writer::at(reach);
         self.damaged.store(false, Ordering::Release);
         self.applied.send_replace(reach.size);
         Ok(())
@@ -178,6 +189,9 @@ impl Place {
         }
         Ok(match mark.phase {
             Phase::Opening => Err(Why::StoppedWhileOpening),
+            Phase::Damaged => Err(Why::Damaged {
+                what: "noticed before they were closed".to_owned(),
+            }),
             // Where boots have no names, every one counts as another.
             Phase::Open(_) if mark.boot.is_empty() || mark.boot != self.boot => Err(Why::PowerLoss),
             Phase::Open(reach) => Ok(reach),
@@ -187,7 +201,7 @@ impl Place {
                     what: "sled's files have changed".to_owned(),
                 }),
                 Err(fault) => Err(Why::Damaged {
-                    what: fault.to_string(),
+                    what: fault.with_causes(),
                 }),
             },
         })
@@ -195,6 +209,7 @@ impl Place {
 
     /// Opens what is there, or else begins.
     fn resume(&self, reach: Reach) -> Result<(Trees, Reach, Opened), ViewsFault> {
+        self.wait_released()?;
         self.mark(Phase::Opening)?;
         let tried = self
             .open_trees()
@@ -217,7 +232,7 @@ impl Place {
                 ))
             }
             Err(fault) => self.begin(Why::Damaged {
-                what: fault.to_string(),
+                what: fault.with_causes(),
             }),
         }
     }
@@ -227,9 +242,7 @@ impl Place {
         let mut last = ViewsFault::Closed;
         for _ in 0..OPEN_TRIES {
             self.mark(Phase::Opening)?;
-            if OsFs.list(&self.sled).is_ok() {
-                self.wait_released()?;
-            }
+            self.wait_released()?;
             files::remove_all(&self.sled)?;
             match self.open_trees() {
                 Ok(trees) => {
@@ -294,5 +307,31 @@ fn check_reach(trees: &Trees, marked: Reach) -> Result<(), ViewsFault> {
         _ => Err(ViewsFault::damaged(
             "sled brought back less than the mark says",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Here and not outside, because no test can stop a process in the middle of sled.
+
+    use super::*;
+
+    #[test]
+    fn what_stopped_the_process_while_opening_is_not_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Views::open(dir.path(), [1; 16], Options::default()).unwrap();
+        let (views, _) = open();
+        views.close().unwrap();
+        views.place().mark(Phase::Opening).unwrap();
+        drop(views);
+        let (views, opened) = open();
+        assert_eq!(
+            opened,
+            Opened::Rebuilding {
+                why: Why::StoppedWhileOpening
+            }
+        );
+        drop(views);
+        assert_eq!(open().1, Opened::Resumed { applied: 0 });
     }
 }

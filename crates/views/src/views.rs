@@ -11,6 +11,8 @@ use durable::OsLock;
 use ledger::Handle;
 use tokio::sync::{Notify, watch};
 
+use crate::buffer::Buffer;
+use crate::chains::Link;
 use crate::fault::{ViewsFault, Why};
 use crate::mark::Reach;
 use crate::sealed::Sealed;
@@ -21,10 +23,10 @@ use crate::{chains, issued, joins, pending};
 pub struct Options {
     /// How much of its pages sled keeps in memory.
     pub cache_bytes: u64,
-    /// After how many records the mark is written anew: what is replayed after a crash at most.
-    pub mark_records: u64,
-    /// How much of the log [`follow`](crate::follow) reads at once. A longer batch touches the same
-    /// learner more often per write.
+    /// How many records wait in memory to be written into sled in order of learner, some 60 bytes each.
+    /// After a crash at most twice as many are replayed.
+    pub buffer_records: usize,
+    /// How much of the log [`follow`](crate::follow) reads at once.
     pub read_bytes: u64,
     /// Names the boot of the machine; `None` asks the machine. For tests.
     pub boot_id: Option<String>,
@@ -34,8 +36,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             cache_bytes: 64 << 20,
-            mark_records: 1 << 18,
-            read_bytes: 4 << 20,
+            buffer_records: 1 << 18,
+            read_bytes: 1 << 20,
             boot_id: None,
         }
     }
@@ -64,9 +66,10 @@ pub struct Views {
     pub(crate) options: Options,
     /// `None` once closed. Written only to close or to build anew.
     ///
-    /// Order: `writer`, then `trees`, then `erasures`; none is held across an await.
+    /// Order: `writer`, then `trees`, then `buffer` or `erasures`; none is held across an await.
     pub(crate) trees: RwLock<Option<Trees>>,
     pub(crate) writer: Mutex<Writer>,
+    pub(crate) buffer: Buffer,
     pub(crate) applied: watch::Sender<u64>,
     /// Number of erasures taken in: who folds an account from bodies does not store it when this has
     /// changed in between.
@@ -82,8 +85,20 @@ pub struct Views {
 pub(crate) struct Writer {
     /// How far the views reach.
     pub(crate) reach: Reach,
-    /// The size that the mark on disk says.
-    pub(crate) marked: u64,
+    /// How far they reached when the sweep began its round.
+    pub(crate) round: Reach,
+    /// What the sweep wrote last in this round.
+    pub(crate) cursor: Option<Link>,
+}
+
+impl Writer {
+    pub(crate) fn at(reach: Reach) -> Writer {
+        Writer {
+            reach,
+            round: reach,
+            cursor: None,
+        }
+    }
 }
 
 /// The open database.
@@ -131,22 +146,19 @@ impl Views {
     /// # Errors
     /// [`ViewsFault::Damaged`], [`ViewsFault::Closed`] or a failure of the database.
     pub fn history(&self, handle: Handle) -> Result<Vec<Position>, ViewsFault> {
-        self.history_at(handle, self.applied())
+        self.history_now(handle).map(|(positions, _)| positions)
     }
 
-    /// The history as of a size that has been applied.
-    pub(crate) fn history_at(
-        &self,
-        handle: Handle,
-        size: u64,
-    ) -> Result<Vec<Position>, ViewsFault> {
-        self.with(|trees| {
+    /// The history and the size that it reflects.
+    pub(crate) fn history_now(&self, handle: Handle) -> Result<(Vec<Position>, u64), ViewsFault> {
+        self.with(|trees, size| {
             let mut positions = Vec::new();
             for member in joins::component(&trees.joins, handle, size)? {
-                chains::read(&trees.chains, member, size, &mut positions)?;
+                let waiting = self.buffer.links_of(member);
+                chains::read(&trees.chains, member, &waiting, size, &mut positions)?;
             }
             positions.sort_unstable();
-            Ok(positions.into_iter().map(Position).collect())
+            Ok((positions.into_iter().map(Position).collect(), size))
         })
     }
 
@@ -161,8 +173,10 @@ impl Views {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<Position>, ViewsFault> {
-        let size = self.applied();
-        self.with(|trees| issued::page(&trees.issued, issuer, after, limit, size))
+        self.with(|trees, size| {
+            let waiting = self.buffer.issued_by(issuer, after, limit);
+            issued::page(&trees.issued, issuer, after, limit, size, waiting)
+        })
     }
 
     /// Provisional accounts that wait to be bound, neither merged nor erased nor given a person's
@@ -176,8 +190,7 @@ impl Views {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<(Position, Handle)>, ViewsFault> {
-        let size = self.applied();
-        self.with(|trees| trees.pending().page(after, limit, size))
+        self.with(|trees, size| trees.pending().page(after, limit, size))
     }
 
     /// After an erasure: drops what is stored of the accounts of these learners and of all that were
@@ -187,7 +200,7 @@ impl Views {
     /// # Errors
     /// As [`Views::history`].
     pub fn forget(&self, handles: &[Handle]) -> Result<(), ViewsFault> {
-        self.with(|trees| {
+        self.with(|trees, _| {
             handles
                 .iter()
                 .try_for_each(|handle| self.forget_component(trees, *handle))
@@ -203,13 +216,15 @@ impl Views {
             .try_for_each(|member| trees.accounts.remove(&member.0))
     }
 
-    /// Calls `f` with the open database, and notes when it reports damage.
+    /// Calls `f` with the open database and the size that it reflects, and notes when `f` reports damage.
+    ///
+    /// The size is read under the lock, because whoever builds the views anew sets it back under it.
     pub(crate) fn with<T>(
         &self,
-        f: impl FnOnce(&Trees) -> Result<T, ViewsFault>,
+        f: impl FnOnce(&Trees, u64) -> Result<T, ViewsFault>,
     ) -> Result<T, ViewsFault> {
         let trees = self.trees.read().unwrap_or_else(PoisonError::into_inner);
-        let result = f(trees.as_ref().ok_or(ViewsFault::Closed)?);
+        let result = f(trees.as_ref().ok_or(ViewsFault::Closed)?, self.applied());
         if matches!(result, Err(ViewsFault::Damaged { .. })) {
             self.damaged.store(true, Ordering::Release);
             self.damage.notify_one();
