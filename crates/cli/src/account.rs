@@ -2,6 +2,7 @@
 //!
 //! Apart from `learner`, which changes accounts: these only ask, and the demo shows the same tables.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use api::v1;
@@ -29,7 +30,8 @@ pub(crate) async fn balance(global: &Global, args: &BalanceArgs) -> Result<ExitC
     if global.json {
         output::json(&balance)?;
     } else {
-        output::line(&balance_text(&balance, None))?;
+        let labels = Labels::fetch(&client).await?;
+        output::line(&balance_text(&balance, &labels, None))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -109,8 +111,40 @@ pub(crate) fn keep_last(statement: &mut Statement, last: Option<usize>) -> usize
     earlier
 }
 
+/// What the codes of fields of education mean.
+#[derive(Debug, Default)]
+pub(crate) struct Labels(BTreeMap<String, String>);
+
+impl Labels {
+    /// Asks for the published list.
+    pub(crate) async fn fetch(client: &Client) -> Result<Self, Failure> {
+        let request = v1::GetCodeListRequest {
+            code: "isced-f-2013".to_owned(),
+        };
+        let list = client
+            .registry()
+            .get_code_list(request)
+            .await?
+            .into_inner()
+            .code_list;
+        let entries = list.unwrap_or_default().entries;
+        Ok(Self(
+            entries
+                .into_iter()
+                .map(|entry| (entry.code, entry.label))
+                .collect(),
+        ))
+    }
+
+    /// A code and what it means.
+    fn of(&self, code: &str) -> String {
+        let label = self.0.get(code).map_or("", String::as_str);
+        format!("{code} {label}").trim().to_owned()
+    }
+}
+
 /// A balance for people.
-pub(crate) fn balance_text(balance: &Balance, width: Option<u16>) -> String {
+pub(crate) fn balance_text(balance: &Balance, labels: &Labels, width: Option<u16>) -> String {
     let held: Vec<String> = balance
         .totals
         .iter()
@@ -151,7 +185,7 @@ pub(crate) fn balance_text(balance: &Balance, width: Option<u16>) -> String {
         rows.add(vec![
             line.unit.clone(),
             level(line.level.as_ref()),
-            line.field.clone(),
+            labels.of(&line.field),
             line.state.to_string(),
             line.achievement_count.to_string(),
             line.amount.clone(),

@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     },
     /// The server answered no.
     Refused(Box<Refusal>),
+    /// Something did not go as promised.
+    Unexpected(String),
     /// Standard output could not be written.
     Output(io::Error),
 }
@@ -101,6 +103,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Refused(refusal) if refusal.is_an_answer() => ExitCode::from(REFUSED),
+            Self::Unexpected(_) => ExitCode::from(REFUSED),
             _ => ExitCode::from(COULD_NOT_RUN),
         }
     }
@@ -115,6 +118,7 @@ impl Failure {
         let (kind, reason, fields, metadata) = match self {
             Self::Usage(_) => ("usage", "", Vec::new(), Vec::new()),
             Self::NoServer { .. } => ("no_server", "", Vec::new(), Vec::new()),
+            Self::Unexpected(_) => ("unexpected", "", Vec::new(), Vec::new()),
             Self::Output(_) => ("output", "", Vec::new(), Vec::new()),
             Self::Refused(refusal) => (
                 "refused",
@@ -144,7 +148,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) => f.write_str(text),
+            Self::Usage(text) | Self::Unexpected(text) => f.write_str(text),
             Self::NoServer { server, cause } => {
                 writeln!(f, "no server answers at {server}: {cause}")?;
                 write!(
@@ -184,6 +188,17 @@ impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self::Refused(Box::new(Refusal::new(&status)))
     }
+}
+
+/// An error with all its causes, for errors whose parts each say something.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
 }
 
 /// The innermost cause of an error: what the operating system said, without the layers around it.

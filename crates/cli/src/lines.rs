@@ -118,35 +118,36 @@ mod tests {
         }
     }
 
+    const ROWS: &[&str] = &[
+        r#"{"record_id":"r1"}"#,
+        "{}",
+        r#"{"learner":{"handle":"ab"},"origin":"earned"}"#,
+        r#"{"record_id":"r1" "code":"c"}"#,
+        r#"{"size":{"amount":4,"unit":"ects"}}"#,
+        r#"{"size":{"amount":2.5,"unit":"ects"}}"#,
+        r#"{"size":{"amount":"4","units":"ects"}}"#,
+        r#"{"learner":{"email":"x"}}"#,
+        r#"{"learner":{"handle":"x","student":{}}}"#,
+        r#"{"learner":{}}"#,
+        r#"{"learner":"2020H-0409"}"#,
+        r#"{"size":"4 ects"}"#,
+        r#"{"size":null}"#,
+        r#"{"origin":"bought"}"#,
+        r#"{"attempt":-1}"#,
+        r#"{"attempt":"2"}"#,
+        r#"{"code":"a","code":"b"}"#,
+        r#"{"titles":[{"value":"样"}],"awarded":20261121}"#,
+        r#"{"titles":"Statistics"}"#,
+        r#"{"record_id":"r1","#,
+        r#"[{"record_id":"r1"}]"#,
+        r#"{} {}"#,
+        "record_id,code",
+        "\u{feff}{}",
+    ];
+
     #[test]
     fn a_line_is_read_or_says_what_is_wrong_and_where() {
-        let rows = [
-            r#"{"record_id":"r1"}"#,
-            "{}",
-            r#"{"learner":{"handle":"ab"},"origin":"earned"}"#,
-            r#"{"record_id":"r1" "code":"c"}"#,
-            r#"{"size":{"amount":4,"unit":"ects"}}"#,
-            r#"{"size":{"amount":2.5,"unit":"ects"}}"#,
-            r#"{"size":{"amount":"4","units":"ects"}}"#,
-            r#"{"learner":{"email":"x"}}"#,
-            r#"{"learner":{"handle":"x","student":{}}}"#,
-            r#"{"learner":{}}"#,
-            r#"{"learner":"2020H-0409"}"#,
-            r#"{"size":"4 ects"}"#,
-            r#"{"size":null}"#,
-            r#"{"origin":"bought"}"#,
-            r#"{"attempt":-1}"#,
-            r#"{"attempt":"2"}"#,
-            r#"{"code":"a","code":"b"}"#,
-            r#"{"titles":[{"value":"样"}],"awarded":20261121}"#,
-            r#"{"titles":"Statistics"}"#,
-            r#"{"record_id":"r1","#,
-            r#"[{"record_id":"r1"}]"#,
-            r#"{} {}"#,
-            "record_id,code",
-            "\u{feff}{}",
-        ];
-        let said: Vec<String> = rows
+        let said: Vec<String> = ROWS
             .iter()
             .map(|row| format!("{row}\n  {}\n", read(row)))
             .collect();

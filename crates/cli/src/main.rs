@@ -7,10 +7,12 @@ mod account;
 mod args;
 mod bulk;
 mod client;
+mod demo;
 mod error;
 mod host;
 mod input;
 mod institution;
+mod judge;
 mod learner;
 mod lines;
 mod output;
@@ -23,7 +25,6 @@ mod serve;
 mod submit;
 mod supersede;
 mod table;
-mod verify;
 mod wire;
 
 use std::process::ExitCode;
@@ -71,7 +72,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     match &cli.command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Demo(_) | Command::Verify(_) => Err(Failure::Usage("not there yet".to_owned())),
+        Command::Demo(args) => demo::run(global, args).await,
+        Command::Verify(args) => Ok(judge::run(global, args)),
         Command::Institution(command) => institution::run(global, command).await,
         Command::Learner(command) => learner::run(global, command).await,
         Command::Submit(args) => submit::run(global, args).await,

@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::learner::{link, merge};
 use crate::output;
 use crate::table::Rows;
-use crate::wire::{FromWire, LearnerReference, Pending};
+use crate::wire::{DocumentIdentity, FromWire, LearnerReference, Pending};
 
 /// Accounts asked for at a time.
 const PAGE_SIZE: u32 = 1000;
@@ -90,38 +90,35 @@ pub(crate) fn pending_text(pending: &[Pending], width: Option<u16>) -> String {
     if pending.is_empty() {
         return "no records wait for a learner".to_owned();
     }
-    let mut rows = Rows::new(&["pending account", "waits for", "reason", "from", ">records"]);
+    let mut rows = Rows::new(&["pending account", ">records", "reason", "waits for"]);
     if let Some(width) = width {
         rows = rows.width(width);
     }
     for account in pending {
         rows.add(vec![
             account.learner_handle.clone(),
-            account
-                .reference
-                .as_ref()
-                .map(reference_text)
-                .unwrap_or_default(),
-            account.reason.clone(),
-            account.institution_id.clone(),
             account.record_count.to_string(),
+            account.reason.clone(),
+            waits_for(account),
         ]);
     }
-    rows.render()
+    rows.whole(&[0, 2]).render()
 }
 
-fn reference_text(reference: &LearnerReference) -> String {
-    match reference {
-        LearnerReference::Handle(handle) => handle.clone(),
-        LearnerReference::Student(student) => {
+/// What was sent of the learner; with a document, also by whom.
+fn waits_for(account: &Pending) -> String {
+    match &account.reference {
+        None => String::new(),
+        Some(LearnerReference::Handle(handle)) => handle.clone(),
+        Some(LearnerReference::Student(student)) => {
             format!("{}:{}", student.institution_id, student.number)
         }
-        LearnerReference::Document(identity) => {
-            let document = identity.document.clone().unwrap_or_default();
-            format!(
-                "{} {}, {}",
-                document.number, identity.name, identity.birth_date
-            )
+        Some(LearnerReference::Document(identity)) => {
+            let number = identity.document.clone().unwrap_or_default().number;
+            let DocumentIdentity {
+                name, birth_date, ..
+            } = identity;
+            format!("{number} {name} {birth_date}, {}", account.institution_id)
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Apart because lines of output and the bar share a screen, and one must step aside for the other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,6 +16,8 @@ use crate::output;
 pub(crate) struct Progress {
     bar: ProgressBar,
     started: Instant,
+    /// Whether an outage has been told of: several calls notice the same one.
+    outage: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -32,6 +36,7 @@ impl Progress {
         Self {
             bar,
             started: Instant::now(),
+            outage: Arc::new(AtomicBool::new(false)),
         }
     }
 
@@ -49,8 +54,25 @@ impl Progress {
     }
 
     /// Tells a person something while the bar steps aside.
-    pub(crate) fn note(&self, text: &str) {
+    fn note(&self, text: &str) {
         self.bar.suspend(|| output::note(text));
+    }
+
+    /// The server does not answer; said once an outage.
+    pub(crate) fn unreachable(&self, retry_for: Duration) {
+        if !self.outage.swap(true, Ordering::Relaxed) {
+            let time = seconds(retry_for);
+            self.note(&format!(
+                "the server does not answer; trying again for {time}"
+            ));
+        }
+    }
+
+    /// The server answers again.
+    pub(crate) fn reached(&self) {
+        if self.outage.swap(false, Ordering::Relaxed) {
+            self.note("the server answers again");
+        }
     }
 
     /// Takes the bar away; says how long it took.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tonic::Status;
 
 use crate::client::is_worth_retrying;
-use crate::progress::{Progress, seconds};
+use crate::progress::Progress;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
@@ -32,17 +32,15 @@ where
     let mut failing_since: Option<Instant> = None;
     loop {
         let status = match call().await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                progress.reached();
+                return Ok(answer);
+            }
             Err(status) if is_worth_retrying(&status) => status,
             Err(status) => return Err(status),
         };
-        let since = *failing_since.get_or_insert_with(|| {
-            let time = seconds(retry_for);
-            progress.note(&format!(
-                "the server does not answer; trying again for {time}"
-            ));
-            Instant::now()
-        });
+        progress.unreachable(retry_for);
+        let since = *failing_since.get_or_insert_with(Instant::now);
         if since.elapsed() + wait > retry_for {
             return Err(status);
         }

@@ -3,7 +3,9 @@
 //! Apart from the commands so that all tables look alike, and so that one place decides how wide they
 //! are: the terminal, or what a file or a pipe can take.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Row, Table, TableStyle};
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Row, Table, TableStyle,
+};
 
 use crate::wire::Text;
 
@@ -43,6 +45,16 @@ impl Rows {
         self
     }
 
+    /// Never breaks the cells of these columns: a broken handle cannot be copied.
+    pub(crate) fn whole(mut self, columns: &[usize]) -> Self {
+        for index in columns {
+            if let Some(column) = self.table.column_mut(*index) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        self
+    }
+
     /// Adds a row.
     pub(crate) fn add(&mut self, cells: Vec<String>) {
         let row = self.row(cells);
@@ -78,6 +90,27 @@ impl Rows {
             });
         Row::from(cells.collect::<Vec<Cell>>())
     }
+}
+
+/// Columns that a text takes: characters of East Asian scripts take two.
+pub(crate) fn columns(text: &str) -> usize {
+    let wide = |c: char| ('\u{2e80}'..='\u{ffef}').contains(&c) || c >= '\u{20000}';
+    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
+}
+
+/// Breaks a sentence at its spaces.
+pub(crate) fn wrap(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A list of names and values, one a line; empty values are left out.
@@ -168,6 +201,13 @@ mod tests {
             assert_eq!(Reader::new(tag).pick(&texts), expected, "{tag:?}");
         }
         assert_eq!(Reader::new(None).pick(&[]), "");
+    }
+
+    #[test]
+    fn sentences_break_at_spaces() {
+        assert_eq!(wrap("one two three", 7), "one two\nthree");
+        assert_eq!(wrap("样山 大学 x", 7), "样山\n大学 x");
+        assert_eq!((columns("样a。"), columns("(中级)")), (5, 6));
     }
 
     #[test]

@@ -134,74 +134,76 @@ fn programs_get_the_error_as_json() {
     assert_eq!(error["error"]["kind"], "no_server");
 }
 
+/// What was typed, and a part of what is said.
+const MISTAKES: &[(&[&str], &str)] = &[
+    (&["balance"], "say whose: --student INSTITUTION:NUMBER"),
+    (
+        &["balance", "--handle", "12"],
+        "a handle has 32 hexadecimal digits",
+    ),
+    (
+        &["balance", "--student", "12"],
+        "say INSTITUTION:NUMBER, such as",
+    ),
+    (
+        &["submit", "-"],
+        "say which institution acts: --institution ID",
+    ),
+    (
+        &["submit", "/no/such.jsonl", "--institution", "a"],
+        "cannot be read: no such file or directory",
+    ),
+    (
+        &["submit", "/", "--institution", "a"],
+        "/ is a directory, not a file",
+    ),
+    (
+        &["submit", "-", "--institution", "a", "--batch", "1001"],
+        "1001 is not in 1..=1000",
+    ),
+    (
+        &["submit", "-", "--institution", "a", "--retry-for", "3"],
+        "say a number and a unit",
+    ),
+    (
+        &["institution", "list", "--as", "root"],
+        "say operator, auditor, institution:ID or learner:HANDLE",
+    ),
+    (
+        &["institution", "list", "--server", "https://x"],
+        "https is not supported",
+    ),
+    (
+        &["institution", "list", "--server", "a b"],
+        "a b is no address of a server",
+    ),
+    (
+        &[
+            "learner",
+            "erase",
+            "00000000000000000000000000000001",
+            "--scope",
+            "all",
+        ],
+        "add --yes to go ahead",
+    ),
+    (
+        &[
+            "records",
+            "supersede",
+            "r",
+            "--institution",
+            "a",
+            "--reason",
+            "b",
+        ],
+        "required",
+    ),
+];
+
 #[test]
 fn mistakes_are_said_in_a_sentence() {
-    let rows: &[(&[&str], &str)] = &[
-        (&["balance"], "say whose: --student INSTITUTION:NUMBER"),
-        (
-            &["balance", "--handle", "12"],
-            "a handle has 32 hexadecimal digits",
-        ),
-        (
-            &["balance", "--student", "12"],
-            "say INSTITUTION:NUMBER, such as",
-        ),
-        (
-            &["submit", "-"],
-            "say which institution acts: --institution ID",
-        ),
-        (
-            &["submit", "/no/such.jsonl", "--institution", "a"],
-            "cannot be read: no such file or directory",
-        ),
-        (
-            &["submit", "/", "--institution", "a"],
-            "/ is a directory, not a file",
-        ),
-        (
-            &["submit", "-", "--institution", "a", "--batch", "1001"],
-            "1001 is not in 1..=1000",
-        ),
-        (
-            &["submit", "-", "--institution", "a", "--retry-for", "3"],
-            "say a number and a unit",
-        ),
-        (
-            &["institution", "list", "--as", "root"],
-            "say operator, auditor, institution:ID or learner:HANDLE",
-        ),
-        (
-            &["institution", "list", "--server", "https://x"],
-            "https is not supported",
-        ),
-        (
-            &["institution", "list", "--server", "a b"],
-            "a b is no address of a server",
-        ),
-        (
-            &[
-                "learner",
-                "erase",
-                "00000000000000000000000000000001",
-                "--scope",
-                "all",
-            ],
-            "add --yes to go ahead",
-        ),
-        (
-            &[
-                "records",
-                "supersede",
-                "r",
-                "--institution",
-                "a",
-                "--reason",
-                "b",
-            ],
-            "required",
-        ),
-    ];
-    for (words, expected) in rows {
+    for (words, expected) in MISTAKES {
         let output = run(words);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
@@ -232,4 +234,29 @@ fn a_registry_file_with_a_mistyped_key_is_placed() {
         said.contains("line 3") && said.contains("unknown field `kynd`"),
         "{said}"
     );
+}
+
+#[test]
+fn the_settings_that_are_printed_read_back() {
+    let printed = run(&["serve", "--print-config"]);
+    assert!(printed.status.success());
+    let settings = text(&printed.stdout);
+    assert!(
+        settings.contains("listen = \"127.0.0.1:7410\""),
+        "{settings}"
+    );
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&printed.stdout).unwrap();
+    let path = file.path().to_str().unwrap();
+    let again = run(&["serve", "--config", path, "--print-config"]);
+    assert_eq!(text(&again.stdout), settings);
+    let moved = run(&[
+        "serve",
+        "--config",
+        path,
+        "--listen",
+        "127.0.0.1:1",
+        "--print-config",
+    ]);
+    assert!(text(&moved.stdout).contains("listen = \"127.0.0.1:1\""));
 }

@@ -36,7 +36,7 @@ pub(crate) enum InstitutionCommand {
     Reinstate(StateChange),
     /// Close an institution for good
     #[command(
-        after_help = "Example:\n  creditbank institution close hill-university --successor river-university --reason merger"
+        after_help = "Example:\n  creditbank institution close hill-university --successor river-university \\\n      --reason merger"
     )]
     Close(Close),
     /// Let another institution submit for this one
@@ -53,10 +53,11 @@ pub(crate) enum InstitutionCommand {
 const REGISTER: &str = "\
 Examples:
   creditbank institution register --file institutions.toml
-  creditbank institution register hill-university --name 样山大学@zh-CN --name \"Hill University@en\" \\
-      --kind university --region XP-01 --type Course --code-prefix HU- --level-max cn-gd:6
+  creditbank institution register hill-university --kind university --region XP-01 \\
+      --name 样山大学@zh-CN --name \"Hill University@en\" \\
+      --type Course --code-prefix HU- --level-max cn-gd:6
 
-The options --type ... --awarded-until describe one scope: what the institution may issue. Several scopes go
+The options from --any-scope on describe one scope: what the institution may issue. Several scopes go \
 into a file, and so do delegations, courses and intake windows; ledger-data/sample shows the form.";
 
 const UPDATE: &str = "\

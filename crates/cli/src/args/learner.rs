@@ -33,7 +33,7 @@ What is not given stays as it is. Giving a name replaces all names, a document a
     /// Link a student number to a learner; its pending records come along
     #[command(after_help = "\
 Example:
-  creditbank learner link hill-university:2023H-9907 --student open-university:OU2021-10007")]
+  creditbank learner link hill-university:2023H-9907 \\\n      --student open-university:OU2021-10007")]
     Link(Link),
     /// Unlink a student number; records already made stay with the learner
     #[command(after_help = "Example:\n  creditbank learner unlink hill-university:2023H-9907")]
@@ -48,7 +48,7 @@ Example:
 Example:
   creditbank learner pending
 
-UNLINKED: the student number or document belongs to no learner yet. IDENTITY_MISMATCH: the document is known,
+UNLINKED: the student number or document belongs to no learner yet. IDENTITY_MISMATCH: the document is known, \
 but the name or birth date differs. `creditbank learner bind` settles either.")]
     Pending,
     /// Give the records of a pending account to a learner
@@ -86,11 +86,12 @@ Proofs and receipts made before stay valid: the ledger keeps hashes, not the con
 const REGISTER: &str = "\
 Examples:
   creditbank learner register learners.jsonl
-  creditbank learner register --name 样春兰@zh-CN --birth-date 1984-03-08 --document passport:X1234567 \\
-      --student hill-university:2020H-0409 --request-id 2026-000123
+  creditbank learner register --name 样春兰@zh-CN --birth-date 1984-03-08 \\
+      --document passport:X1234567 --student hill-university:2020H-0409 \\
+      --request-id 2026-000123
 
-A line of the file is {\"request_id\":..., \"profile\":{...}, \"students\":[...]}; see ledger-data/sample/learners.jsonl.
-With a request id the same learner can be sent again: it is registered once.";
+A line of the file is {\"request_id\":..., \"profile\":{...}, \"students\":[...]}; \
+ledger-data/sample/learners.jsonl shows 60 of them. With a request id the same learner can be sent again: it is registered once.";
 
 /// Names a learner: by handle or by student number.
 #[derive(Debug, Clone, Args)]

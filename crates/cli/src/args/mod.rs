@@ -35,6 +35,15 @@ Examples:
 
 Exit status: 0 done; 1 something was refused or found wrong; 2 could not run.";
 
+const VERIFY: &str = "\
+Examples:
+  creditbank verify ledger-data/store
+  creditbank verify ledger-data/store --expect-head SIZE:HASH   as kept elsewhere
+  creditbank verify ledger-data/store --json
+
+It reads only, also beside a running server. Exit status: 0 clean; 1 something is wrong, and the output says where; \
+2 it could not be checked. Auditors may prefer the program creditbank-verify: the same check, and nothing else.";
+
 /// Credit bank: a durable, verifiable ledger of completed courses and certificates.
 #[derive(Debug, Parser)]
 #[command(name = "creditbank", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -70,7 +79,7 @@ pub(crate) struct Global {
         value_name = "WHO"
     )]
     pub(crate) identity: Option<Identity>,
-    /// Write JSON for programs instead of tables for people
+    /// Write JSON for programs, one object a line, instead of tables for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Language of names and titles in tables, such as en or zh-CN [default: as in LANG]
@@ -83,7 +92,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Start the server
     Serve(ServeArgs),
-    /// See it work: a server, a sample province, corrections, an erasure and an audit, in a minute
+    /// See everything work, in under a minute, on a sample province
     Demo(DemoArgs),
     /// Register institutions and say who may submit for whom
     #[command(subcommand, after_help = institution::EXAMPLES)]
@@ -101,5 +110,6 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = records::EXAMPLES)]
     Records(RecordsCommand),
     /// Check a ledger on disk against its own hashes and rules, without a server
-    Verify(crate::verify::Args),
+    #[command(after_help = VERIFY)]
+    Verify(verify::Args),
 }

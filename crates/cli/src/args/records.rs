@@ -13,7 +13,8 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   creditbank records list --institution hill-university
   creditbank records show 2021S-ST210-00024 --institution hill-university
-  creditbank records revoke 2021S-ST210-00024 --institution hill-university --reason \"issued in error\"";
+  creditbank records revoke 2021S-ST210-00024 --institution hill-university \\
+      --reason \"issued in error\"";
 
 /// The commands about submitted records.
 #[derive(Debug, Subcommand)]
@@ -22,7 +23,8 @@ pub(crate) enum RecordsCommand {
     #[command(after_help = "\
 Examples:
   creditbank records list --institution hill-university --limit 20
-  creditbank records list --institution county-school --issuer village-school --limit 0 --json")]
+  creditbank records list --institution county-school --issuer village-school \\
+      --limit 0 --json")]
     List(List),
     /// Show a record with its versions and receipts
     #[command(
@@ -32,27 +34,34 @@ Examples:
     /// Withdraw records for good
     #[command(after_help = "\
 Examples:
-  creditbank records revoke 2024-ECO2-00022 --institution vocational-college --reason \"issued in error\"
-  creditbank records revoke --file ids.txt --institution vocational-college --reason \"exam annulled\" --atomic
+  creditbank records revoke 2024-ECO2-00022 --institution vocational-college \\
+      --reason \"issued in error\"
+  creditbank records revoke --file ids.txt --institution vocational-college \\
+      --reason \"exam annulled\" --atomic
 
 A revoked record does not come back. Issue a new one under a new record id that names this one in `replaces`.")]
     Revoke(Withdraw),
     /// Suspend records: they do not count until reinstated
     #[command(after_help = "\
 Example:
-  creditbank records suspend 2024-ECO2-00022 --institution vocational-college --reason \"under review\"")]
+  creditbank records suspend 2024-ECO2-00022 --institution vocational-college \\
+      --reason \"under review\"")]
     Suspend(Withdraw),
     /// Let suspended records count again
     #[command(after_help = "\
 Example:
-  creditbank records reinstate 2024-ECO2-00022 --institution vocational-college --reason \"review closed\"")]
+  creditbank records reinstate 2024-ECO2-00022 --institution vocational-college \\
+      --reason \"review closed\"")]
     Reinstate(Withdraw),
     /// Correct a record: a new version under the same record id
     #[command(after_help = "\
 Examples:
-  creditbank records supersede 2021S-ST210-00024 --institution hill-university --grade 91 --reason \"marking error\"
-  creditbank records supersede 2021S-ST210-00024 --institution hill-university --size 3:cn-credit --reason typo
-  creditbank records supersede --file corrected.jsonl --institution hill-university --reason \"remarked\"
+  creditbank records supersede 2021S-ST210-00024 --institution hill-university \\
+      --grade 91 --reason \"marking error\"
+  creditbank records supersede 2021S-ST210-00024 --institution hill-university \\
+      --size 3:cn-credit --reason typo
+  creditbank records supersede --file corrected.jsonl --institution hill-university \\
+      --reason \"remarked\"
 
 With options, the version in force is read, changed and sent. With a file, each line is the new content, whole.")]
     Supersede(Supersede),

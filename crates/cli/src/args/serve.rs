@@ -12,12 +12,12 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  creditbank serve                                    on 127.0.0.1:7410, data in ledger-data/store
+  creditbank serve                                    on 127.0.0.1:7410, in ledger-data/store
   creditbank serve --listen 127.0.0.1:7500 --data /srv/creditbank
   creditbank serve --print-config > creditbank.toml   every setting with its default
   creditbank serve --config creditbank.toml
 
-The first start on an empty directory opens a new ledger. Ctrl-C or SIGTERM stops cleanly. Set RUST_LOG=debug
+The first start on an empty directory opens a new ledger. Ctrl-C or SIGTERM stops cleanly. Set RUST_LOG=debug \
 to see more. The server listens on this machine only: it does not check who calls yet.")]
 pub(crate) struct ServeArgs {
     /// Settings in TOML
@@ -29,7 +29,7 @@ pub(crate) struct ServeArgs {
     /// Directory of the ledger
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Print every setting with its default as commented TOML, and stop
+    /// Print all settings as commented TOML, defaults where nothing else is said, and stop
     #[arg(long)]
     pub(crate) print_config: bool,
 }
@@ -39,7 +39,7 @@ pub(crate) struct ServeArgs {
 #[command(after_help = "\
 Examples:
   creditbank demo
-  creditbank demo --data /tmp/try --keep-serving      leave the server running, to try commands on it")]
+  creditbank demo --data /tmp/try --keep-serving      then serve it")]
 pub(crate) struct DemoArgs {
     /// Directory of the demo's ledger; replaced at each run, refused if a demo did not make it
     #[arg(long, value_name = "DIR", default_value = "ledger-data/demo")]

@@ -16,16 +16,16 @@ use super::value;
 Examples:
   creditbank submit results.jsonl --institution hill-university
   creditbank submit results.jsonl --institution hill-university --validate-only
-  zcat results.jsonl.gz | creditbank submit - --institution hill-university --json > outcomes.jsonl
+  zcat results.jsonl.gz | creditbank submit - --institution hill-university --json
 
-A line is one achievement, keys as in the proto message Achievement; ledger-data/sample/achievements.jsonl shows
-460 of them:
+A line is one achievement, with the keys of the proto message Achievement:
   {\"record_id\":\"2026S-ST210-17\",\"learner\":{\"student\":{\"number\":\"2020H-0409\"}},\"type\":\"Course\",
    \"code\":\"HU-ST210\",\"titles\":[{\"value\":\"Statistics\",\"language\":\"en\"}],
    \"size\":{\"amount\":\"4\",\"unit\":\"cn-credit\"},\"awarded\":\"2026-07-10\"}      (on one line)
+ledger-data/sample/achievements.jsonl shows 460 of them.
 
-Every line of the input gets one line of output. Sending a file again is safe: a record that is there already is
-answered with its first receipt, so after any interruption simply send the file again.")]
+Every line of the input gets one line of output. Sending a file again is safe: a record that is \
+there already is answered with its first receipt. So after any interruption, send the file again.")]
 pub(crate) struct SubmitArgs {
     /// A JSON Lines file, one achievement a line; - reads standard input
     #[arg(value_name = "FILE")]

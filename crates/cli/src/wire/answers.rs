@@ -48,9 +48,10 @@ macro_rules! words {
             }
         }
 
+        /// For people, with spaces.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(&self.0.replace('_', " "))
             }
         }
     )* };
@@ -84,11 +85,6 @@ impl Hex {
     /// All digits.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The first digits, enough to compare by eye.
-    pub(crate) fn short(&self) -> &str {
-        self.0.get(..12).unwrap_or(&self.0)
     }
 }
 

@@ -12,7 +12,9 @@ pub(crate) use answers::{
     Version, word,
 };
 pub(crate) use registry::{Delegation, Institution, RegistryFile, Scope, Span};
-pub(crate) use submitted::{Achievement, LearnerReference, Level, RegisterLearner, Text};
+pub(crate) use submitted::{
+    Achievement, DocumentIdentity, LearnerReference, Level, RegisterLearner, Text,
+};
 
 /// Becomes the wire's type `P`.
 pub(crate) trait ToWire<P> {

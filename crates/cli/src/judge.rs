@@ -1,0 +1,35 @@
+//! `verify`: the auditor's check of a ledger on disk, as a command of this program.
+//!
+//! Apart from the crate `verify`, which does the work and is also a program of its own for auditors who
+//! want neither network nor server in what they run.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use chain::Head;
+use durable::OsFs;
+use verify::{Args, Options, Report};
+
+use crate::args::Global;
+use crate::error::{Failure, with_causes};
+
+/// Runs `verify`.
+pub(crate) fn run(global: &Global, args: &Args) -> ExitCode {
+    let mut args = args.clone();
+    args.json |= global.json;
+    verify::run(args)
+}
+
+/// Verifies a store against a head that was kept, and says nothing meanwhile.
+///
+/// # Errors
+///
+/// [`Failure::Unexpected`] when nothing can be said about the store.
+pub(crate) fn quietly(dir: &Path, head: Head) -> Result<Report, Failure> {
+    let options = Options {
+        expect_head: Some(head),
+        ..Options::default()
+    };
+    verify::verify(&OsFs, dir, &options, &mut |_| {})
+        .map_err(|error| Failure::Unexpected(with_causes(&error)))
+}
