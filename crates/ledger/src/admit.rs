@@ -5,8 +5,8 @@
 //! old versions stay executable: a later version gets its own branch in [`admit`].
 
 pub(crate) mod achievement;
-mod learner;
-mod registry;
+pub(crate) mod learner;
+pub(crate) mod registry;
 
 pub use achievement::content_rules;
 
@@ -22,7 +22,9 @@ use crate::state::{Awaited, Refusal, State};
 /// # Errors
 /// The first rule that says no, in the order of [`Rejection`]; or what a partial state lacks.
 pub fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), Refusal> {
-    let Some(opened) = state.opened() else { return opening(state, event) };
+    let Some(opened) = state.opened() else {
+        return opening(state, event);
+    };
     if opened.rules_version != 1 {
         return out_of_place("the rules version is unknown to this program");
     }
@@ -48,7 +50,10 @@ fn opening(state: &State, event: &Event) -> Result<(), Refusal> {
         return out_of_place("a ledger opens at position 0 and on no learner's chain");
     }
     if !event.issuer.is_operator() || !event.submitter.is_operator() {
-        return Err(Rejection::NotAllowed { allowed: "the operator" }.into());
+        return Err(Rejection::NotAllowed {
+            allowed: "the operator",
+        }
+        .into());
     }
     if opened.rules_version != crate::RULES_VERSION {
         return out_of_place("the rules version is unknown to this program");
@@ -81,10 +86,16 @@ fn in_its_place(state: &State, event: &Event) -> Result<(), Refusal> {
         },
         None => !matches!(
             kind,
-            EventKind::LearnerAbsorbed | EventKind::LearnerReopened | EventKind::AchievementReceived
+            EventKind::LearnerAbsorbed
+                | EventKind::LearnerReopened
+                | EventKind::AchievementReceived
         ),
     };
-    if fits { Ok(()) } else { out_of_place("the second event of a pair does not fit the first") }
+    if fits {
+        Ok(())
+    } else {
+        out_of_place("the second event of a pair does not fit the first")
+    }
 }
 
 fn is_achievement(kind: EventKind) -> bool {
@@ -106,7 +117,11 @@ fn out_of_place<T>(problem: &'static str) -> Result<T, Refusal> {
 
 /// Nothing, or everything that is malformed.
 fn well_formed(violations: Vec<Violation>) -> Result<(), Refusal> {
-    if violations.is_empty() { Ok(()) } else { Err(Rejection::Malformed(violations).into()) }
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Rejection::Malformed(violations).into())
+    }
 }
 
 /// The code is published in the list, or not given.
@@ -120,7 +135,11 @@ fn published(
     if code.is_empty() || state.registry().has_code(list, code) {
         return Ok(());
     }
-    Err(Rejection::UnknownCode { field, value: code.to_owned(), vocabulary })
+    Err(Rejection::UnknownCode {
+        field,
+        value: code.to_owned(),
+        vocabulary,
+    })
 }
 
 /// The unit is published.
@@ -128,7 +147,11 @@ fn published_unit(state: &State, field: &'static str, unit: &str) -> Result<(), 
     if state.registry().units.contains_key(unit) {
         return Ok(());
     }
-    Err(Rejection::UnknownCode { field, value: unit.to_owned(), vocabulary: "credit unit" })
+    Err(Rejection::UnknownCode {
+        field,
+        value: unit.to_owned(),
+        vocabulary: "credit unit",
+    })
 }
 
 /// Framework and level are published.
@@ -145,5 +168,9 @@ fn published_level(
     } else {
         return Ok(());
     };
-    Err(Rejection::UnknownCode { field, value: value.clone(), vocabulary })
+    Err(Rejection::UnknownCode {
+        field,
+        value: value.clone(),
+        vocabulary,
+    })
 }

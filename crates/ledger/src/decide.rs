@@ -11,7 +11,7 @@ mod registry;
 use crate::command::{Action, Actor, Command, Decision};
 use crate::event::{Body, Event};
 use crate::ids::{Handle, InstitutionId, Position, Revision, Timestamp};
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, Violation};
 use crate::state::{Refusal, State};
 use crate::words::{LearnerReference, PendingReason};
 
@@ -21,15 +21,52 @@ use crate::words::{LearnerReference, PendingReason};
 /// The first rule that says no, in the order of [`Rejection`]; or what a partial state lacks.
 pub fn decide(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
     let proposal = propose(state, command, at)?;
+    let fresh = fresh(state, &command.action, &proposal.events);
+    match (fresh, admitted(state, &proposal.events, at)) {
+        (Ok(()), Ok(())) => Ok(proposal),
+        (Err(stale), Err(refusal)) => Err(stale.or_earlier(refusal)),
+        (Err(refusal), Ok(())) | (Ok(()), Err(refusal)) => Err(refusal),
+    }
+}
+
+/// Every event may be the next after those before it.
+fn admitted(state: &State, events: &[Event], at: Timestamp) -> Result<(), Refusal> {
     let mut after: Option<State> = None;
-    for (idx, event) in proposal.events.iter().enumerate() {
+    for (idx, event) in events.iter().enumerate() {
         crate::admit(after.as_ref().unwrap_or(state), event, at)?;
         // Most decisions are one event: only what a next one must see is applied.
-        if idx + 1 < proposal.events.len() {
+        if idx + 1 < events.len() {
             after.get_or_insert_with(|| state.clone()).apply(event);
         }
     }
-    Ok(proposal)
+    Ok(())
+}
+
+/// The caller saw the latest revision of the learner that the command changes, or does not care. A
+/// repetition changes nothing.
+fn fresh(state: &State, action: &Action, events: &[Event]) -> Result<(), Refusal> {
+    let (expected, event) = match action {
+        Action::UpdateLearner { expected, .. }
+        | Action::Supersede { expected, .. }
+        | Action::Reassign { expected, .. } => (*expected, events.first()),
+        Action::EraseLearner { expected, .. } | Action::EraseIdentity { expected, .. } => {
+            (Some(*expected), events.first())
+        }
+        // The account that takes in is the second's.
+        Action::MergeLearners { expected, .. } => (*expected, events.last()),
+        _ => return Ok(()),
+    };
+    let (Some(expected), Some(handle)) = (expected, event.and_then(|event| event.learner)) else {
+        return Ok(());
+    };
+    let actual = state
+        .learner(handle)?
+        .ok_or(Rejection::UnknownLearner)?
+        .revision;
+    if actual == expected {
+        return Ok(());
+    }
+    Err(Rejection::StaleRevision { expected, actual }.into())
 }
 
 /// The open account that a reference leads to, after merges: its handle, its next revision, and why it is
@@ -55,7 +92,11 @@ pub fn find_learner(
 }
 
 fn propose(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
-    let by = By { state, actor: &command.actor, at };
+    let by = By {
+        state,
+        actor: &command.actor,
+        at,
+    };
     match &command.action {
         Action::OpenLedger(opened) => {
             let body = Body::LedgerOpened(opened.clone());
@@ -89,9 +130,18 @@ struct By<'a> {
 impl By<'_> {
     /// An event that only the operator may make.
     fn operator_event(&self, body: Body) -> Result<Event, Refusal> {
+        self.operator()?;
+        Ok(self.event(InstitutionId::operator(), None, body))
+    }
+
+    /// The actor is the operator.
+    fn operator(&self) -> Result<(), Refusal> {
         match self.actor {
-            Actor::Operator => Ok(self.event(InstitutionId::operator(), None, body)),
-            Actor::Institution(_) => Err(Rejection::NotAllowed { allowed: "the operator" }.into()),
+            Actor::Operator => Ok(()),
+            Actor::Institution(_) => Err(Rejection::NotAllowed {
+                allowed: "the operator",
+            }
+            .into()),
         }
     }
 
@@ -101,7 +151,12 @@ impl By<'_> {
     }
 
     fn event(&self, issuer: InstitutionId, learner: Option<Handle>, body: Body) -> Event {
-        Event { issuer, submitter: self.submitter(), learner, body }
+        Event {
+            issuer,
+            submitter: self.submitter(),
+            learner,
+            body,
+        }
     }
 
     fn submitter(&self) -> InstitutionId {
@@ -115,34 +170,63 @@ impl By<'_> {
     fn acting_for(&self, id: &InstitutionId, operator_too: bool) -> Result<(), Refusal> {
         match self.actor {
             Actor::Operator if operator_too => Ok(()),
-            Actor::Operator => Err(Rejection::NotAllowed { allowed: "an institution" }.into()),
+            Actor::Operator => Err(Rejection::NotAllowed {
+                allowed: "an institution",
+            }
+            .into()),
             Actor::Institution(submitter) => {
-                self.state.registry().acting_for(id, submitter, self.at.date())?;
+                self.state
+                    .registry()
+                    .acting_for(id, submitter, self.at.date())?;
                 Ok(())
             }
         }
     }
 
-    /// The caller saw the learner's latest revision, or does not care.
-    fn fresh(&self, learner: Handle, expected: Option<Revision>) -> Result<(), Refusal> {
-        let Some(expected) = expected else { return Ok(()) };
-        let found = self.state.learner(learner)?.ok_or(Rejection::UnknownLearner)?;
-        let actual = found.revision;
-        if actual == expected {
-            return Ok(());
+    /// The actor may name a learner so: by a student number only where it may act for the institution.
+    fn may_name(&self, reference: &LearnerReference) -> Result<(), Refusal> {
+        match reference {
+            LearnerReference::Student(student) => self.acting_for(&student.institution, true),
+            LearnerReference::Handle(_) | LearnerReference::Document(_) => Ok(()),
         }
-        Err(Rejection::StaleRevision { expected, actual }.into())
+    }
+}
+
+/// Nothing, or everything that is malformed.
+fn well_formed(violations: Vec<Violation>) -> Result<(), Refusal> {
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Rejection::Malformed(violations).into())
+    }
+}
+
+/// The refusal, or everything that is malformed when that comes first.
+fn beside(refusal: Refusal, violations: Vec<Violation>) -> Refusal {
+    match well_formed(violations) {
+        Ok(()) => refusal,
+        Err(malformed) => refusal.or_earlier(malformed),
     }
 }
 
 impl Decision {
     fn record(events: Vec<Event>) -> Self {
         let learner = events.last().and_then(|event| event.learner);
-        Decision { events, already: None, learner, pending: None }
+        Decision {
+            events,
+            already: None,
+            learner,
+            pending: None,
+        }
     }
 
     fn already(position: Position, learner: Option<Handle>) -> Self {
-        Decision { events: Vec::new(), already: Some(position), learner, pending: None }
+        Decision {
+            events: Vec::new(),
+            already: Some(position),
+            learner,
+            pending: None,
+        }
     }
 
     fn pending(self, pending: Option<PendingReason>) -> Self {

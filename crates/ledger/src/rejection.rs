@@ -1,14 +1,15 @@
 //! Rejections: every way in which the ledger says no, with the numbers that a person needs to act.
 //!
-//! The order of declaration is the order of precedence: when several apply, the first is reported. So
-//! who may act comes before what is malformed, that before what is unknown, that before what a rule
-//! forbids. Each has a stable reason for programs and a sentence for people.
+//! The order of declaration is the order of precedence, and [`Ord`] follows it: when several apply, the
+//! least is reported. So who may act comes before what is malformed, that before what is unknown, that
+//! before what a rule forbids; only that a record has been erased is said before anything about it is
+//! judged. Each has a stable reason for programs and a sentence for people.
 
 use crate::ids::{Date, InstitutionId, Position, Revision};
 use crate::words::Level;
 
 /// One malformed field.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{field} {problem}")]
 pub struct Violation {
     /// Path of the field, such as `size.amount` or `titles[1].value`.
@@ -18,7 +19,7 @@ pub struct Violation {
 }
 
 /// Why a command was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Rejection {
     /// Only another role may do this.
     #[error("only {allowed} may do this")]
@@ -53,6 +54,12 @@ pub enum Rejection {
         issuer: InstitutionId,
         /// Who sent it.
         submitter: InstitutionId,
+    },
+    /// The record id was erased with its learner.
+    #[error("record {record_id} was erased with its learner and may not come back")]
+    RecordErased {
+        /// Which.
+        record_id: String,
     },
     /// Fields are malformed.
     #[error("{}", listed(.0))]
@@ -101,15 +108,15 @@ pub enum Rejection {
     /// No learner has this handle.
     #[error("no learner has this handle; register the learner or send the student number")]
     UnknownLearner,
+    /// The learner has been erased.
+    #[error("the learner has been erased")]
+    LearnerErased,
     /// The learner asked for is not bound to a person.
     #[error("the account is provisional: bind it to a learner first")]
     LearnerProvisional,
     /// The reference names nobody (where pending is no answer).
     #[error("the reference names no registered learner")]
     UnresolvedLearner,
-    /// The learner has been erased.
-    #[error("the learner has been erased")]
-    LearnerErased,
     /// The handle is already in use (a draw that repeats: never in practice).
     #[error("the handle is taken")]
     HandleTaken,
@@ -120,12 +127,6 @@ pub enum Rejection {
         expected: Revision,
         /// What it is.
         actual: Revision,
-    },
-    /// The record id was erased with its learner.
-    #[error("record {record_id} was erased with its learner and may not come back")]
-    RecordErased {
-        /// Which.
-        record_id: String,
     },
     /// The issuer has no such record.
     #[error("{issuer} has no record {record_id}")]
@@ -138,6 +139,14 @@ pub enum Rejection {
     /// The record id exists for another learner.
     #[error("record {record_id} exists at position {} for another learner; reassign it if the learner was wrong", .position.0)]
     RecordOfOtherLearner {
+        /// Which.
+        record_id: String,
+        /// Where.
+        position: Position,
+    },
+    /// The record has been revoked for good.
+    #[error("record {record_id} was revoked at position {}; issue a new record that names it in `replaces`", .position.0)]
+    RecordRevoked {
         /// Which.
         record_id: String,
         /// Where.
@@ -156,14 +165,6 @@ pub enum Rejection {
     RequestIdReused {
         /// Which.
         request_id: String,
-        /// Where.
-        position: Position,
-    },
-    /// The record has been revoked for good.
-    #[error("record {record_id} was revoked at position {}; issue a new record that names it in `replaces`", .position.0)]
-    RecordRevoked {
-        /// Which.
-        record_id: String,
         /// Where.
         position: Position,
     },
@@ -209,7 +210,9 @@ pub enum Rejection {
     #[error("the student number is linked to another learner; unlink it or merge the accounts")]
     StudentNumberTaken,
     /// The document belongs to another learner.
-    #[error("documents[{index}] is registered for another learner; correct it or merge the accounts")]
+    #[error(
+        "documents[{index}] is registered for another learner; correct it or merge the accounts"
+    )]
     DocumentTaken {
         /// Which of those sent.
         index: usize,
@@ -220,8 +223,8 @@ pub enum Rejection {
     /// An account cannot be merged with itself, also through earlier merges.
     #[error("both handles name the same account")]
     SameLearner,
-    /// The account is not merged into another.
-    #[error("the account is not merged into another")]
+    /// The account is not merged into an open one: not at all, or into one that was merged itself since.
+    #[error("the account is not merged into an open one; undo later merges first")]
     NotMerged,
     /// A provisional account cannot take another in.
     #[error("a provisional account cannot take a registered one in; exchange the two")]
@@ -282,23 +285,23 @@ impl Rejection {
             Self::InstitutionSuspended { .. } => "INSTITUTION_SUSPENDED",
             Self::InstitutionClosed { .. } => "INSTITUTION_CLOSED",
             Self::NotDelegated { .. } => "NOT_DELEGATED",
+            Self::RecordErased { .. } => "ERASED",
             Self::Malformed(_) => "MALFORMED",
             Self::UnknownCode { .. } => "UNKNOWN_CODE",
             Self::DatesContradict { .. } => "DATES_CONTRADICT",
             Self::DateInFuture { .. } => "DATE_IN_FUTURE",
             Self::OutOfScope { .. } => "OUT_OF_SCOPE",
             Self::UnknownLearner => "UNKNOWN_LEARNER",
+            Self::LearnerErased => "LEARNER_ERASED",
             Self::LearnerProvisional => "LEARNER_PROVISIONAL",
             Self::UnresolvedLearner => "UNRESOLVED_LEARNER",
-            Self::LearnerErased => "LEARNER_ERASED",
             Self::HandleTaken => "HANDLE_TAKEN",
             Self::StaleRevision { .. } => "STALE_REVISION",
-            Self::RecordErased { .. } => "ERASED",
             Self::UnknownRecord { .. } => "UNKNOWN_RECORD",
             Self::RecordOfOtherLearner { .. } => "RECORD_OF_OTHER_LEARNER",
+            Self::RecordRevoked { .. } => "RECORD_REVOKED",
             Self::RecordIdReused { .. } => "RECORD_ID_REUSED",
             Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
-            Self::RecordRevoked { .. } => "RECORD_REVOKED",
             Self::RecordSuspended { .. } => "RECORD_SUSPENDED",
             Self::RecordNotSuspended { .. } => "RECORD_NOT_SUSPENDED",
             Self::AlreadyWithLearner { .. } => "ALREADY_WITH_LEARNER",
@@ -322,7 +325,9 @@ impl Rejection {
 }
 
 fn successor_hint(successor: &Option<InstitutionId>) -> String {
-    successor.as_ref().map_or_else(String::new, |id| format!("; {id} acts for its records"))
+    successor
+        .as_ref()
+        .map_or_else(String::new, |id| format!("; {id} acts for its records"))
 }
 
 fn listed(violations: &[Violation]) -> String {

@@ -19,8 +19,10 @@ use crate::rejection::Rejection;
 use crate::words::PendingReason;
 
 mod apply;
+mod facts;
 
 pub use apply::{document_keys, identities};
+pub use facts::{Fact, Need};
 
 /// Why nothing was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,63 +33,31 @@ pub enum Refusal {
     Unloaded(Need),
 }
 
-impl From<Rejection> for Refusal {
-    fn from(rejection: Rejection) -> Self {
-        Refusal::Rejected(rejection)
+impl Refusal {
+    /// The one that comes first. What a partial state lacks comes before either: with it the answer may
+    /// be another.
+    #[must_use]
+    pub fn or_earlier(self, other: Refusal) -> Refusal {
+        match (self, other) {
+            (
+                Self::Rejected(Rejection::Malformed(mut all)),
+                Self::Rejected(Rejection::Malformed(more)),
+            ) => {
+                let new = more
+                    .into_iter()
+                    .filter(|violation| !all.contains(violation));
+                all.extend(new.collect::<Vec<_>>());
+                Rejection::Malformed(all).into()
+            }
+            (Self::Rejected(one), Self::Rejected(other)) => one.min(other).into(),
+            (Self::Unloaded(need), _) | (_, Self::Unloaded(need)) => Self::Unloaded(need),
+        }
     }
 }
 
-/// A fact that a decision needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
-    /// A learner.
-    Learner(Handle),
-    /// A record, by [`KeySecret::record`].
-    Record(Key),
-    /// A student number, by [`KeySecret::student`].
-    Student(Key),
-    /// A document, by [`KeySecret::document`].
-    Document(Key),
-    /// A pending document reference, by [`KeySecret::reference`].
-    Reference(Key),
-    /// A result, by [`KeySecret::result`].
-    Result(Key),
-    /// A request id, by [`KeySecret::request`].
-    Request(Key),
-}
-
-/// What [`Need`] asks for, as loaded; `None` inside says that it does not exist.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// A learner.
-    Learner(Handle, Option<Learner>),
-    /// A record.
-    Record(Key, Option<RecordFact>),
-    /// A student number.
-    Student(Key, Option<Link>),
-    /// A document: who carries it.
-    Document(Key, Option<Handle>),
-    /// A pending document reference: its provisional account.
-    Reference(Key, Option<Handle>),
-    /// A result: the key of the record that claimed it last.
-    Result(Key, Option<Key>),
-    /// A request id.
-    Request(Key, Option<Request>),
-}
-
-impl Fact {
-    /// What it answers.
-    #[must_use]
-    pub fn need(&self) -> Need {
-        match self {
-            Self::Learner(handle, _) => Need::Learner(*handle),
-            Self::Record(key, _) => Need::Record(*key),
-            Self::Student(key, _) => Need::Student(*key),
-            Self::Document(key, _) => Need::Document(*key),
-            Self::Reference(key, _) => Need::Reference(*key),
-            Self::Result(key, _) => Need::Result(*key),
-            Self::Request(key, _) => Need::Request(*key),
-        }
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Refusal::Rejected(rejection)
     }
 }
 
@@ -279,24 +249,6 @@ impl State {
         State { size, ..self }
     }
 
-    /// How many facts it holds, for a bound on memory.
-    #[must_use]
-    pub fn facts_len(&self) -> usize {
-        let learner = self.learners.size() + self.students.size() + self.documents.size();
-        learner + self.references.size() + self.requests.size() + self.records.size()
-            + self.results.size()
-    }
-
-    /// Keys of the records that are with one of these accounts, sorted.
-    #[must_use]
-    pub fn records_with(&self, group: &[Handle]) -> Vec<Key> {
-        let with = |fact: &Option<RecordFact>| match fact {
-            Some(RecordFact::Held(record)) => group.contains(&record.learner),
-            _ => false,
-        };
-        self.records.iter().filter(|(_, fact)| with(fact)).map(|(key, _)| *key).collect()
-    }
-
     /// Number of events it reflects: the position of the next one.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -330,70 +282,16 @@ impl State {
             .ok_or(Rejection::OutOfPlace { problem })
     }
 
-    /// Takes in a loaded fact, replacing what was known.
-    pub fn load(&mut self, fact: Fact) {
-        match fact {
-            Fact::Learner(handle, value) => self.learners.insert_mut(handle, value),
-            Fact::Record(key, value) => self.records.insert_mut(key, value),
-            Fact::Student(key, value) => self.students.insert_mut(key, value),
-            Fact::Document(key, value) => self.documents.insert_mut(key, value),
-            Fact::Reference(key, value) => self.references.insert_mut(key, value),
-            Fact::Result(key, value) => self.results.insert_mut(key, value),
-            Fact::Request(key, value) => self.requests.insert_mut(key, value),
-        }
-    }
-
-    /// Forgets a fact: a partial state must load it again.
-    pub fn forget(&mut self, need: Need) {
-        match need {
-            Need::Learner(handle) => self.learners.remove_mut(&handle),
-            Need::Record(key) => self.records.remove_mut(&key),
-            Need::Student(key) => self.students.remove_mut(&key),
-            Need::Document(key) => self.documents.remove_mut(&key),
-            Need::Reference(key) => self.references.remove_mut(&key),
-            Need::Result(key) => self.results.remove_mut(&key),
-            Need::Request(key) => self.requests.remove_mut(&key),
-        };
-    }
-
-    /// The fact, when it is known.
-    #[must_use]
-    pub fn fact(&self, need: Need) -> Option<Fact> {
-        let fact = match need {
-            Need::Learner(handle) => self.learner(handle).map(|v| Fact::Learner(handle, v.cloned())),
-            Need::Record(key) => self.record(key).map(|v| Fact::Record(key, v.cloned())),
-            Need::Student(key) => self.student(key).map(|v| Fact::Student(key, v)),
-            Need::Document(key) => self.document(key).map(|v| Fact::Document(key, v)),
-            Need::Reference(key) => self.reference(key).map(|v| Fact::Reference(key, v)),
-            Need::Result(key) => self.result(key).map(|v| Fact::Result(key, v)),
-            Need::Request(key) => self.request(key).map(|v| Fact::Request(key, v)),
-        };
-        fact.ok()
-    }
-
-    /// Whether the fact is known.
-    #[must_use]
-    pub fn knows(&self, need: Need) -> bool {
-        self.complete
-            || match need {
-                Need::Learner(handle) => self.learners.contains_key(&handle),
-                Need::Record(key) => self.records.contains_key(&key),
-                Need::Student(key) => self.students.contains_key(&key),
-                Need::Document(key) => self.documents.contains_key(&key),
-                Need::Reference(key) => self.references.contains_key(&key),
-                Need::Result(key) => self.results.contains_key(&key),
-                Need::Request(key) => self.requests.contains_key(&key),
-            }
-    }
-
     /// The learner under this handle, before merges.
     pub fn learner(&self, handle: Handle) -> Result<Option<&Learner>, Refusal> {
-        self.lookup(&self.learners, &handle, Need::Learner).map(Option::as_ref)
+        self.lookup(&self.learners, &handle, Need::Learner)
+            .map(Option::as_ref)
     }
 
     /// What is known under a record's key.
     pub fn record(&self, key: Key) -> Result<Option<&RecordFact>, Refusal> {
-        self.lookup(&self.records, &key, Need::Record).map(Option::as_ref)
+        self.lookup(&self.records, &key, Need::Record)
+            .map(Option::as_ref)
     }
 
     /// The link of a student number.
@@ -408,7 +306,8 @@ impl State {
 
     /// The provisional account of a document reference.
     pub fn reference(&self, key: Key) -> Result<Option<Handle>, Refusal> {
-        self.lookup(&self.references, &key, Need::Reference).copied()
+        self.lookup(&self.references, &key, Need::Reference)
+            .copied()
     }
 
     /// The record that claimed a result last.
@@ -437,18 +336,50 @@ impl State {
     /// The account to which a student number leads now, before merges; `None` when it is linked to
     /// nobody, or the link or its account has been erased.
     pub fn linked(&self, key: Key) -> Result<Option<Link>, Refusal> {
-        let Some(link) = self.student(key)?.filter(|link| link.linked) else { return Ok(None) };
-        let own = self.learner(link.handle)?.ok_or(Rejection::UnknownLearner)?;
-        if own.links_erased.is_some_and(|erased| link.position < erased) {
+        let Some(link) = self.student(key)?.filter(|link| link.linked) else {
+            return Ok(None);
+        };
+        let own = self
+            .learner(link.handle)?
+            .ok_or(Rejection::UnknownLearner)?;
+        if own
+            .links_erased
+            .is_some_and(|erased| link.position < erased)
+        {
             return Ok(None);
         }
         let (_, learner) = self.resolve(link.handle)?;
         Ok(Some(link).filter(|_| learner.standing != Standing::Erased))
     }
 
+    /// The account to which a student number led last, linked or not; `None` when that has been erased.
+    pub fn once_linked(&self, key: Key) -> Result<Option<Handle>, Refusal> {
+        let Some(link) = self.student(key)? else {
+            return Ok(None);
+        };
+        let own = self
+            .learner(link.handle)?
+            .ok_or(Rejection::UnknownLearner)?;
+        let erased = own
+            .links_erased
+            .is_some_and(|erased| link.position < erased);
+        Ok(Some(link.handle).filter(|_| !erased))
+    }
+
+    /// The account that carried a document last; `None` when its attributes have been erased.
+    pub fn once_carrier(&self, key: Key) -> Result<Option<Handle>, Refusal> {
+        let Some(handle) = self.document(key)? else {
+            return Ok(None);
+        };
+        let own = self.learner(handle)?.ok_or(Rejection::UnknownLearner)?;
+        Ok(Some(handle).filter(|_| own.links_erased.is_none()))
+    }
+
     /// The account that carries a document now, before merges.
     pub fn carrier(&self, key: Key) -> Result<Option<Handle>, Refusal> {
-        let Some(handle) = self.document(key)? else { return Ok(None) };
+        let Some(handle) = self.document(key)? else {
+            return Ok(None);
+        };
         let own = self.learner(handle)?.ok_or(Rejection::UnknownLearner)?;
         if !own.documents.contains(&key) {
             return Ok(None);
@@ -459,7 +390,9 @@ impl State {
 
     /// The provisional account that holds a document reference, before merges.
     pub fn referenced(&self, key: Key) -> Result<Option<Handle>, Refusal> {
-        let Some(handle) = self.reference(key)? else { return Ok(None) };
+        let Some(handle) = self.reference(key)? else {
+            return Ok(None);
+        };
         let own = self.learner(handle)?.ok_or(Rejection::UnknownLearner)?;
         if own.links_erased.is_some() {
             return Ok(None);
@@ -498,8 +431,14 @@ impl State {
 /// The awaited event after a merge or a separation.
 fn awaited_by(kind_is_merge: bool, on: Handle, counterpart: &Counterpart) -> Awaited {
     if kind_is_merge {
-        Awaited::Absorbed { by: counterpart.learner, of: on }
+        Awaited::Absorbed {
+            by: counterpart.learner,
+            of: on,
+        }
     } else {
-        Awaited::Reopened { of: counterpart.learner, from: on }
+        Awaited::Reopened {
+            of: counterpart.learner,
+            from: on,
+        }
     }
 }

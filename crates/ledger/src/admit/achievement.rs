@@ -19,7 +19,9 @@ pub(super) fn admit(
     handle: Handle,
     at: Timestamp,
 ) -> Result<(), Refusal> {
-    state.registry().acting_for(&event.issuer, &event.submitter, at.date())?;
+    state
+        .registry()
+        .acting_for(&event.issuer, &event.submitter, at.date())?;
     match &event.body {
         Body::AchievementRecorded(content) => recorded(state, event, handle, content, at),
         Body::AchievementSuperseded(new) => superseded(state, event, handle, new, at),
@@ -27,9 +29,11 @@ pub(super) fn admit(
             let record = changeable(state, event, handle, &status.record_id, &status.reason)?;
             let record_id = status.record_id.clone();
             match record.standing {
-                RecordStanding::Suspended(position) => {
-                    Err(Rejection::RecordSuspended { record_id, position }.into())
+                RecordStanding::Suspended(position) => Err(Rejection::RecordSuspended {
+                    record_id,
+                    position,
                 }
+                .into()),
                 _ => Ok(()),
             }
         }
@@ -49,7 +53,10 @@ pub(super) fn admit(
             changeable(state, event, handle, record_id, &reassigned.reason)?;
             open(state, reassigned.to)?;
             if reassigned.to == handle {
-                return Err(Rejection::AlreadyWithLearner { record_id: record_id.clone() }.into());
+                return Err(Rejection::AlreadyWithLearner {
+                    record_id: record_id.clone(),
+                }
+                .into());
             }
             Ok(())
         }
@@ -68,8 +75,20 @@ pub fn content_rules(
     content: &Achievement,
     at: Timestamp,
 ) -> Result<(), Refusal> {
+    content_rules_beside(state, issuer, content, at, Vec::new())
+}
+
+/// The same, reporting what else is malformed with it.
+fn content_rules_beside(
+    state: &State,
+    issuer: &InstitutionId,
+    content: &Achievement,
+    at: Timestamp,
+    beside: Vec<Violation>,
+) -> Result<(), Refusal> {
     let mut violations = shape::achievement(issuer, content);
     violations.extend(too_old(content));
+    violations.extend(beside);
     well_formed(violations)?;
     if let Some(size) = &content.size {
         published_unit(state, "size.unit", &size.unit)?;
@@ -78,10 +97,18 @@ pub fn content_rules(
         published_level(state, ["level.framework", "level.code"], level)?;
     }
     published(state, "field", FIELD_LIST, "ISCED-F field", &content.field)?;
-    published(state, "source_kind", SOURCE_KIND_LIST, "source kind", &content.source_kind)?;
+    published(
+        state,
+        "source_kind",
+        SOURCE_KIND_LIST,
+        "source kind",
+        &content.source_kind,
+    )?;
     dates(content, at)?;
     let issuer = state.registry().institutions.get(issuer);
-    let issuer = issuer.ok_or(Rejection::OutOfPlace { problem: "the issuer is unknown" })?;
+    let issuer = issuer.ok_or(Rejection::OutOfPlace {
+        problem: "the issuer is unknown",
+    })?;
     state.registry().in_scope(issuer, content)?;
     Ok(())
 }
@@ -92,8 +119,13 @@ fn too_old(content: &Achievement) -> Option<Violation> {
         ("study_until", content.study_until),
         ("awarded", Some(content.awarded)),
     ];
-    let (field, _) = named.into_iter().find(|(_, date)| date.is_some_and(|d| d < DATE_MIN))?;
-    Some(Violation { field: field.to_owned(), problem: format!("is before {DATE_MIN}") })
+    let (field, _) = named
+        .into_iter()
+        .find(|(_, date)| date.is_some_and(|d| d < DATE_MIN))?;
+    Some(Violation {
+        field: field.to_owned(),
+        problem: format!("is before {DATE_MIN}"),
+    })
 }
 
 /// Study lies before the award, validity after it, and nothing that has happened in the future.
@@ -111,13 +143,22 @@ fn dates(content: &Achievement, at: Timestamp) -> Result<(), Rejection> {
         if let (Some(earlier), Some(later)) = (earlier, later)
             && earlier > later
         {
-            return Err(Rejection::DatesContradict { earlier_field, earlier, later_field, later });
+            return Err(Rejection::DatesContradict {
+                earlier_field,
+                earlier,
+                later_field,
+                later,
+            });
         }
     }
     // Study lies before the award, so the award alone can be in the future.
     let today = at.date_latest();
     if content.awarded > today {
-        return Err(Rejection::DateInFuture { field: "awarded", date: content.awarded, today });
+        return Err(Rejection::DateInFuture {
+            field: "awarded",
+            date: content.awarded,
+            today,
+        });
     }
     Ok(())
 }
@@ -138,10 +179,16 @@ fn recorded(
         Some(RecordFact::Suppressed) => return Err(Rejection::RecordErased { record_id }.into()),
         Some(RecordFact::Held(record)) => {
             let position = first_position(record);
-            return Err(Rejection::RecordIdReused { record_id, position }.into());
+            return Err(Rejection::RecordIdReused {
+                record_id,
+                position,
+            }
+            .into());
         }
     }
-    state.registry().in_window(&event.issuer, content.awarded, at.date())?;
+    state
+        .registry()
+        .in_window(&event.issuer, content.awarded, at.date())?;
     not_held_already(state, &event.issuer, handle, content, key)
 }
 
@@ -153,16 +200,23 @@ fn superseded(
     at: Timestamp,
 ) -> Result<(), Refusal> {
     let content = &new.achievement;
-    content_rules(state, &event.issuer, content, at)?;
+    let reason = shape::reason(&new.reason);
+    content_rules_beside(state, &event.issuer, content, at, reason)?;
     let record = changeable(state, event, handle, &content.record_id, &new.reason)?;
     let secret = state.secret()?;
     let digest = secret.content(&codec::encode_achievement(content));
-    if record.versions.iter().any(|version| version.content == digest) {
+    if record
+        .versions
+        .iter()
+        .any(|version| version.content == digest)
+    {
         return out_of_place("a version is superseded by content that the record had before");
     }
     let before = record.versions.last().map(|version| version.awarded);
     for awarded in before.into_iter().chain([content.awarded]) {
-        state.registry().in_window(&event.issuer, awarded, at.date())?;
+        state
+            .registry()
+            .in_window(&event.issuer, awarded, at.date())?;
     }
     let key = secret.record(&event.issuer, &content.record_id);
     not_held_already(state, &event.issuer, handle, content, key)
@@ -178,7 +232,11 @@ fn received(
     let content = &received.achievement;
     let secret = state.secret()?;
     let key = secret.record(&event.issuer, &content.record_id);
-    if let Some(Awaited::Received { record: Some(departed), .. }) = state.awaited() {
+    if let Some(Awaited::Received {
+        record: Some(departed),
+        ..
+    }) = state.awaited()
+    {
         if *departed != key {
             return out_of_place("another record arrives than the one that left");
         }
@@ -187,7 +245,10 @@ fn received(
         };
         let digest = secret.content(&codec::encode_achievement(content));
         let suspended = matches!(record.standing, RecordStanding::Suspended(_));
-        let same = record.versions.last().is_some_and(|version| version.content == digest);
+        let same = record
+            .versions
+            .last()
+            .is_some_and(|version| version.content == digest);
         if !same || suspended != received.suspended {
             return out_of_place("a record arrives otherwise than it left");
         }
@@ -203,11 +264,16 @@ fn changeable<'a>(
     record_id: &str,
     reason: &str,
 ) -> Result<&'a Record, Refusal> {
-    well_formed(shape::record_id(record_id))?;
-    well_formed(shape::reason(reason))?;
+    let mut violations = shape::record_id(record_id);
+    violations.extend(shape::reason(reason));
+    well_formed(violations)?;
     let record = held(state, &event.issuer, record_id)?;
     if let RecordStanding::Revoked(position) = record.standing {
-        return Err(Rejection::RecordRevoked { record_id: record_id.to_owned(), position }.into());
+        return Err(Rejection::RecordRevoked {
+            record_id: record_id.to_owned(),
+            position,
+        }
+        .into());
     }
     if state.resolve(record.learner)?.0 != handle {
         return out_of_place("the record is changed on another learner's chain");
@@ -227,13 +293,20 @@ pub(crate) fn held<'a>(
     match state.record(key)? {
         Some(RecordFact::Held(record)) => Ok(record),
         Some(RecordFact::Suppressed) => Err(Rejection::RecordErased { record_id }.into()),
-        None => Err(Rejection::UnknownRecord { issuer: issuer.clone(), record_id }.into()),
+        None => Err(Rejection::UnknownRecord {
+            issuer: issuer.clone(),
+            record_id,
+        }
+        .into()),
     }
 }
 
 /// Where a record began.
 pub(crate) fn first_position(record: &Record) -> Position {
-    record.versions.first().map_or(Position(0), |version| version.position)
+    record
+        .versions
+        .first()
+        .map_or(Position(0), |version| version.position)
 }
 
 /// Invariant: outside of merges, no learner holds one result twice under two record ids.
@@ -247,16 +320,28 @@ fn not_held_already(
     let secret = state.secret()?;
     let group = state.group(handle)?;
     for member in &group {
-        let Some(key) = secret.result(issuer, *member, content) else { return Ok(()) };
-        let Some(claimer) = state.result(key)?.filter(|claimer| *claimer != own) else { continue };
-        let Some(RecordFact::Held(record)) = state.record(claimer)? else { continue };
+        let Some(key) = secret.result(issuer, *member, content) else {
+            return Ok(());
+        };
+        let Some(claimer) = state.result(key)?.filter(|claimer| *claimer != own) else {
+            continue;
+        };
+        let Some(RecordFact::Held(record)) = state.record(claimer)? else {
+            continue;
+        };
         let revoked = matches!(record.standing, RecordStanding::Revoked(_));
-        let latest = record.versions.last().filter(|version| version.result == Some(key));
+        let latest = record
+            .versions
+            .last()
+            .filter(|version| version.result == Some(key));
         if let Some(version) = latest
             && !revoked
             && group.contains(&record.learner)
         {
-            return Err(Rejection::DuplicateResult { position: version.position }.into());
+            return Err(Rejection::DuplicateResult {
+                position: version.position,
+            }
+            .into());
         }
     }
     Ok(())

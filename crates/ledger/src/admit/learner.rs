@@ -2,11 +2,11 @@
 
 use super::{out_of_place, well_formed};
 use crate::event::{Body, Counterpart, Event, Opening};
-use crate::ids::{Handle, Timestamp};
+use crate::ids::{Handle, InstitutionId, Timestamp};
 use crate::rejection::Rejection;
 use crate::shape;
 use crate::state::{Learner, Refusal, Standing, State, document_keys};
-use crate::words::{LearnerProfile, ProvisionalReference, StudentNumber};
+use crate::words::{LearnerProfile, LearnerReference, ProvisionalReference, StudentNumber};
 
 pub(super) fn admit(
     state: &State,
@@ -19,18 +19,24 @@ pub(super) fn admit(
         Body::LearnerRegistered(registered) => {
             by_institution_or_operator(state, event)?;
             well_formed(shape::request_id(&registered.request_id))?;
-            if state.learner(handle)?.is_some() {
-                return Err(Rejection::HandleTaken.into());
-            }
             match &registered.opening {
-                Opening::Person(profile) => self::profile(state, handle, profile),
-                Opening::Provisional(reference) => provisional(state, event, reference, at),
+                Opening::Person(profile) => {
+                    well_formed(shape::learner_profile(profile, "profile"))?;
+                    free_handle(state, handle)?;
+                    free_documents(state, handle, profile)
+                }
+                Opening::Provisional(reference) => {
+                    provisional(state, event, reference, at)?;
+                    free_handle(state, handle)?;
+                    unbound(state, reference)
+                }
             }
         }
         Body::LearnerUpdated(profile) => {
             by_institution_or_operator(state, event)?;
+            well_formed(shape::learner_profile(profile, "profile"))?;
             bound(open(state, handle)?)?;
-            self::profile(state, handle, profile)
+            free_documents(state, handle, profile)
         }
         Body::IdentityLinked(student) => {
             for_student(state, event, student, at)?;
@@ -61,6 +67,7 @@ pub(super) fn admit(
         Body::LearnerErased(erased) => {
             by_operator(event)?;
             open(state, handle)?;
+            every_member_is_known(state, handle)?;
             if !erased.suppressed.is_sorted_by(|a, b| a < b) {
                 return out_of_place("the suppression list is not sorted");
             }
@@ -68,6 +75,7 @@ pub(super) fn admit(
         }
         Body::LearnerIdentityErased => {
             by_operator(event)?;
+            every_member_is_known(state, handle)?;
             bound(open(state, handle)?)
         }
         _ => out_of_place("this kind of event belongs on no learner's chain"),
@@ -86,7 +94,10 @@ fn by_operator(event: &Event) -> Result<(), Refusal> {
     if event.submitter.is_operator() {
         return Ok(());
     }
-    Err(Rejection::NotAllowed { allowed: "the operator" }.into())
+    Err(Rejection::NotAllowed {
+        allowed: "the operator",
+    }
+    .into())
 }
 
 fn by_institution_or_operator(state: &State, event: &Event) -> Result<(), Refusal> {
@@ -117,9 +128,10 @@ pub(super) fn open(state: &State, handle: Handle) -> Result<&Learner, Refusal> {
     match learner.standing {
         Standing::Open => Ok(learner),
         Standing::Erased => Err(Rejection::LearnerErased.into()),
-        Standing::Merged(_) => {
-            Err(Rejection::OutOfPlace { problem: "the account is closed by a merge" }.into())
+        Standing::Merged(_) => Err(Rejection::OutOfPlace {
+            problem: "the account is closed by a merge",
         }
+        .into()),
     }
 }
 
@@ -130,10 +142,26 @@ fn bound(learner: &Learner) -> Result<(), Refusal> {
     Err(Rejection::LearnerProvisional.into())
 }
 
+/// An erasure reaches every account taken in: a partial state that does not know one of them would go on
+/// believing what it knows of those behind it.
+fn every_member_is_known(state: &State, handle: Handle) -> Result<(), Refusal> {
+    state.group(handle).map(|_| ())
+}
+
+fn free_handle(state: &State, handle: Handle) -> Result<(), Refusal> {
+    if state.learner(handle)?.is_none() {
+        Ok(())
+    } else {
+        Err(Rejection::HandleTaken.into())
+    }
+}
+
 /// Invariant: a document is registered for one learner at a time.
-fn profile(state: &State, handle: Handle, profile: &LearnerProfile) -> Result<(), Refusal> {
-    well_formed(shape::learner_profile(profile, "profile"))?;
-    for (index, key) in document_keys(&state.secret()?, profile).into_iter().enumerate() {
+fn free_documents(state: &State, handle: Handle, profile: &LearnerProfile) -> Result<(), Refusal> {
+    for (index, key) in document_keys(&state.secret()?, profile)
+        .into_iter()
+        .enumerate()
+    {
         if let Some(carrier) = state.carrier(key)?
             && state.resolve(carrier)?.0 != handle
         {
@@ -150,27 +178,67 @@ fn provisional(
     at: Timestamp,
 ) -> Result<(), Refusal> {
     if event.issuer.is_operator() {
-        return Err(Rejection::NotAllowed { allowed: "an institution" }.into());
-    }
-    let taken = match reference {
-        ProvisionalReference::Student(student) => {
-            for_student(state, event, student, at)?;
-            state.linked(state.secret()?.student(student))?.is_some()
+        return Err(Rejection::NotAllowed {
+            allowed: "an institution",
         }
+        .into());
+    }
+    match reference {
+        ProvisionalReference::Student(student) => for_student(state, event, student, at),
+        ProvisionalReference::Document(identity, _) => well_formed(shape::learner_reference(
+            &LearnerReference::Document(identity.clone()),
+        )),
+    }
+}
+
+/// Nobody waits under the reference yet. Whether a document matches, and so why it is pending, is not
+/// judged again: it rests on attributes of another learner, which may have been erased since.
+fn unbound(state: &State, reference: &ProvisionalReference) -> Result<(), Refusal> {
+    let secret = state.secret()?;
+    let taken = match reference {
+        ProvisionalReference::Student(student) => state.linked(secret.student(student))?.is_some(),
         ProvisionalReference::Document(identity, _) => {
-            state.referenced(state.secret()?.reference(identity))?.is_some()
+            state.referenced(secret.reference(identity))?.is_some()
         }
     };
-    if taken { out_of_place("the reference has an account already") } else { Ok(()) }
+    if taken {
+        return out_of_place("the reference has an account already");
+    }
+    Ok(())
 }
 
 /// Invariant: a student number leads to one learner at a time.
 fn free_for(state: &State, handle: Handle, student: &StudentNumber) -> Result<(), Refusal> {
-    let Some(link) = state.linked(state.secret()?.student(student))? else { return Ok(()) };
+    let Some(link) = state.linked(state.secret()?.student(student))? else {
+        return Ok(());
+    };
     if state.resolve(link.handle)?.0 == handle {
         return Ok(());
     }
     Err(Rejection::StudentNumberTaken.into())
+}
+
+/// The operator may close any account into another; an institution the provisional accounts that hold a
+/// reference of its own.
+pub(crate) fn may_merge(
+    state: &State,
+    submitter: &InstitutionId,
+    from: &Learner,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    if submitter.is_operator() {
+        return Ok(());
+    }
+    let Some((_, institution)) = &from.provisional else {
+        return Err(Rejection::NotAllowed {
+            allowed: "the operator",
+        }
+        .into());
+    };
+    state
+        .registry()
+        .acting_for(institution, submitter, at.date())?;
+    Ok(())
 }
 
 /// Invariant: merges form no circle, because both accounts are open.
@@ -182,17 +250,12 @@ fn merged(
     at: Timestamp,
 ) -> Result<(), Refusal> {
     let from = state.learner(handle)?.ok_or(Rejection::UnknownLearner)?;
-    if !event.submitter.is_operator() {
-        let Some((_, institution)) = &from.provisional else {
-            return Err(Rejection::NotAllowed { allowed: "the operator" }.into());
-        };
-        state.registry().acting_for(institution, &event.submitter, at.date())?;
-    }
+    may_merge(state, &event.submitter, from, at)?;
     well_formed(shape::reason(&counterpart.reason))?;
+    open(state, handle)?;
     if handle == counterpart.learner {
         return Err(Rejection::SameLearner.into());
     }
-    open(state, handle)?;
     let into = open(state, counterpart.learner)?;
     if into.provisional.is_some() && from.provisional.is_none() {
         return Err(Rejection::IntoProvisional.into());

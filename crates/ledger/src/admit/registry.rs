@@ -12,15 +12,28 @@ use crate::words::{
     SOURCE_KIND_LIST,
 };
 
+/// Who may let another institution submit.
+pub(crate) const DELEGATORS: &str = "the operator, or the institution itself,";
+
 pub(super) fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), Refusal> {
     let registry = state.registry();
     match &event.body {
         Body::InstitutionDelegated(delegation) => {
+            // A delegate may submit; that it cannot prolong or pass on what it was lent.
+            if !event.submitter.is_operator() && event.submitter != event.issuer {
+                return Err(Rejection::NotAllowed {
+                    allowed: DELEGATORS,
+                }
+                .into());
+            }
             by_issuer_or_operator(registry, event, at)?;
-            well_formed(shape::delegation(delegation))?;
             exists(registry, &delegation.delegate)?;
+            well_formed(shape::delegation(delegation))?;
             if delegation.delegate == event.issuer {
-                return Err(Rejection::ParentCircle { id: event.issuer.clone() }.into());
+                return Err(Rejection::ParentCircle {
+                    id: event.issuer.clone(),
+                }
+                .into());
             }
             return Ok(());
         }
@@ -32,30 +45,41 @@ pub(super) fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), R
     }
     match &event.body {
         Body::InstitutionRegistered(profile) => {
+            institution(state, profile)?;
             if registry.institutions.contains_key(&profile.id) {
-                return Err(Rejection::InstitutionExists { id: profile.id.clone() }.into());
+                return Err(Rejection::InstitutionExists {
+                    id: profile.id.clone(),
+                }
+                .into());
             }
-            institution(state, profile)
+            no_circle(registry, profile)
         }
         Body::InstitutionUpdated(profile) => {
             exists(registry, &profile.id)?;
-            institution(state, profile)
+            institution(state, profile)?;
+            no_circle(registry, profile)
         }
-        Body::InstitutionSuspended(status) => {
-            status_change(registry, status, |now| matches!(now, InstitutionStanding::Active))
-        }
-        Body::InstitutionReinstated(status) => {
-            status_change(registry, status, |now| matches!(now, InstitutionStanding::Suspended))
-        }
+        Body::InstitutionSuspended(status) => status_change(registry, status, |now| {
+            matches!(now, InstitutionStanding::Active)
+        }),
+        Body::InstitutionReinstated(status) => status_change(registry, status, |now| {
+            matches!(now, InstitutionStanding::Suspended)
+        }),
         Body::InstitutionClosed(status) => {
-            let open = |now: &InstitutionStanding| !matches!(now, InstitutionStanding::Closed { .. });
+            let open =
+                |now: &InstitutionStanding| !matches!(now, InstitutionStanding::Closed { .. });
+            status
+                .successor
+                .as_ref()
+                .map_or(Ok(()), |successor| exists(registry, successor))?;
             status_change(registry, status, open)?;
-            status.successor.as_ref().map_or(Ok(()), |successor| {
-                if *successor == status.institution {
-                    return Err(Rejection::ParentCircle { id: successor.clone() }.into());
+            if status.successor.as_ref() == Some(&status.institution) {
+                return Err(Rejection::ParentCircle {
+                    id: status.institution.clone(),
                 }
-                exists(registry, successor)
-            })
+                .into());
+            }
+            Ok(())
         }
         Body::FrameworkPublished(framework) => self::framework(registry, framework),
         Body::CreditUnitPublished(unit) => self::unit(registry, unit),
@@ -69,14 +93,13 @@ fn by_operator(event: &Event) -> Result<(), Refusal> {
     if event.issuer.is_operator() && event.submitter.is_operator() {
         return Ok(());
     }
-    Err(Rejection::NotAllowed { allowed: "the operator" }.into())
+    Err(Rejection::NotAllowed {
+        allowed: "the operator",
+    }
+    .into())
 }
 
-fn by_issuer_or_operator(
-    registry: &Registry,
-    event: &Event,
-    at: Timestamp,
-) -> Result<(), Refusal> {
+fn by_issuer_or_operator(registry: &Registry, event: &Event, at: Timestamp) -> Result<(), Refusal> {
     if event.submitter.is_operator() {
         registry.active(&event.issuer)?;
     } else {
@@ -85,36 +108,58 @@ fn by_issuer_or_operator(
     Ok(())
 }
 
+/// The institution is registered; that an id is missing is said with what else is malformed.
 fn exists(registry: &Registry, id: &InstitutionId) -> Result<(), Refusal> {
-    if registry.institutions.contains_key(id) {
+    if id.is_operator() || registry.institutions.contains_key(id) {
         return Ok(());
     }
     Err(Rejection::UnknownInstitution { id: id.clone() }.into())
 }
 
 fn institution(state: &State, profile: &InstitutionProfile) -> Result<(), Refusal> {
+    if let Some(parent) = profile
+        .parent
+        .as_ref()
+        .filter(|parent| **parent != profile.id)
+    {
+        exists(state.registry(), parent)?;
+    }
     well_formed(shape::institution(profile))?;
-    let registry = state.registry();
     for scope in &profile.scopes {
         for field in &scope.fields {
             published(state, "scopes.fields", FIELD_LIST, "ISCED-F field", field)?;
         }
         for kind in &scope.source_kinds {
-            published(state, "scopes.source_kinds", SOURCE_KIND_LIST, "source kind", kind)?;
+            published(
+                state,
+                "scopes.source_kinds",
+                SOURCE_KIND_LIST,
+                "source kind",
+                kind,
+            )?;
         }
         if let Some(level) = &scope.level_max {
             let fields = ["scopes.level_max.framework", "scopes.level_max.code"];
             published_level(state, fields, level)?;
         }
     }
-    // Following the parents ends: what is registered has no circle yet.
+    Ok(())
+}
+
+/// Following the parents ends: what is registered has no circle yet.
+fn no_circle(registry: &Registry, profile: &InstitutionProfile) -> Result<(), Refusal> {
     let mut above = profile.parent.as_ref();
     while let Some(parent) = above {
         if *parent == profile.id {
-            return Err(Rejection::ParentCircle { id: profile.id.clone() }.into());
+            return Err(Rejection::ParentCircle {
+                id: profile.id.clone(),
+            }
+            .into());
         }
-        exists(registry, parent)?;
-        above = registry.institutions.get(parent).and_then(|found| found.profile.parent.as_ref());
+        above = registry
+            .institutions
+            .get(parent)
+            .and_then(|found| found.profile.parent.as_ref());
     }
     Ok(())
 }
@@ -124,13 +169,20 @@ fn status_change(
     status: &InstitutionStatus,
     from: impl Fn(&InstitutionStanding) -> bool,
 ) -> Result<(), Refusal> {
-    well_formed(shape::reason(&status.reason))?;
     exists(registry, &status.institution)?;
-    let now = registry.institutions.get(&status.institution).map(|found| &found.standing);
+    well_formed(shape::reason(&status.reason))?;
+    let now = registry
+        .institutions
+        .get(&status.institution)
+        .map(|found| &found.standing);
     match now {
         Some(now) if !from(now) => {
             let id = status.institution.clone();
-            Err(Rejection::InstitutionStateUnchanged { id, state: now.word() }.into())
+            Err(Rejection::InstitutionStateUnchanged {
+                id,
+                state: now.word(),
+            }
+            .into())
         }
         _ => Ok(()),
     }
@@ -139,11 +191,16 @@ fn status_change(
 /// Invariant: a level once published stays, and levels never change their order.
 fn framework(registry: &Registry, framework: &Framework) -> Result<(), Refusal> {
     well_formed(shape::framework(framework))?;
-    let Some(before) = registry.frameworks.get(&framework.code) else { return Ok(()) };
+    let Some(before) = registry.frameworks.get(&framework.code) else {
+        return Ok(());
+    };
     let mut rest = framework.levels.iter();
     for code in &before.value.levels {
         if !rest.any(|level| level == code) {
-            let level = Level { framework: framework.code.clone(), code: code.clone() };
+            let level = Level {
+                framework: framework.code.clone(),
+                code: code.clone(),
+            };
             return Err(Rejection::LevelWithdrawn { level }.into());
         }
     }
@@ -152,9 +209,15 @@ fn framework(registry: &Registry, framework: &Framework) -> Result<(), Refusal> 
 
 fn unit(registry: &Registry, unit: &CreditUnit) -> Result<(), Refusal> {
     well_formed(shape::credit_unit(unit))?;
-    let changed = registry.units.get(&unit.code).is_some_and(|now| now.value.kind != unit.kind);
+    let changed = registry
+        .units
+        .get(&unit.code)
+        .is_some_and(|now| now.value.kind != unit.kind);
     if changed {
-        return Err(Rejection::UnitKindChanged { code: unit.code.clone() }.into());
+        return Err(Rejection::UnitKindChanged {
+            code: unit.code.clone(),
+        }
+        .into());
     }
     Ok(())
 }
@@ -162,7 +225,10 @@ fn unit(registry: &Registry, unit: &CreditUnit) -> Result<(), Refusal> {
 fn code_list(list: &CodeList) -> Result<(), Refusal> {
     well_formed(shape::code_list(list))?;
     if ![FIELD_LIST, SOURCE_KIND_LIST].contains(&list.code.as_str()) {
-        return Err(Rejection::UnknownCodeList { code: list.code.clone() }.into());
+        return Err(Rejection::UnknownCodeList {
+            code: list.code.clone(),
+        }
+        .into());
     }
     Ok(())
 }
@@ -180,6 +246,9 @@ fn course(state: &State, course: &Course) -> Result<(), Refusal> {
 }
 
 fn window(registry: &Registry, window: &IntakeWindow) -> Result<(), Refusal> {
-    well_formed(shape::intake_window(window))?;
-    window.institutions.iter().try_for_each(|id| exists(registry, id))
+    window
+        .institutions
+        .iter()
+        .try_for_each(|id| exists(registry, id))?;
+    well_formed(shape::intake_window(window))
 }

@@ -1,38 +1,48 @@
 //! Proposals of achievement events, and the answer to repetitions.
 
-use super::By;
 use super::learner::Resolved;
+use super::{By, beside};
 use crate::admit::achievement::{first_position, held};
 use crate::codec;
 use crate::command::{Action, Decision};
 use crate::event::{
     AchievementReassigned, AchievementReceived, AchievementStatus, AchievementSuperseded, Body,
 };
-use crate::ids::{Handle, InstitutionId, Revision};
-use crate::rejection::Rejection;
+use crate::ids::{Handle, InstitutionId};
+use crate::rejection::{Rejection, Violation};
 use crate::shape;
 use crate::state::{Record, RecordFact, RecordStanding, Refusal};
 use crate::words::{Achievement, LearnerReference, RecordName};
 
 pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal> {
     match action {
-        Action::Submit { issuer, learner, achievement, fresh } => {
-            submit(by, issuer, learner, achievement, *fresh)
-        }
-        Action::Supersede { issuer, learner, achievement, reason, expected } => {
-            supersede(by, issuer, learner.as_ref(), achievement, reason, *expected)
-        }
-        Action::Suspend { name, reason } => {
-            change(by, name, reason, Body::AchievementSuspended)
-        }
-        Action::Reinstate { name, reason } => {
-            change(by, name, reason, Body::AchievementReinstated)
-        }
+        Action::Submit {
+            issuer,
+            learner,
+            achievement,
+            fresh,
+        } => submit(by, issuer, learner, achievement, *fresh),
+        Action::Supersede {
+            issuer,
+            learner,
+            achievement,
+            reason,
+            ..
+        } => supersede(by, issuer, learner.as_ref(), achievement, reason),
+        Action::Suspend { name, reason } => change(by, name, reason, Body::AchievementSuspended),
+        Action::Reinstate { name, reason } => change(by, name, reason, Body::AchievementReinstated),
         Action::Revoke { name, reason } => change(by, name, reason, Body::AchievementRevoked),
-        Action::Reassign { name, achievement, to, reason, expected } => {
-            reassign(by, name, achievement, to, reason, *expected)
+        Action::Reassign {
+            name,
+            achievement,
+            to,
+            reason,
+            ..
+        } => reassign(by, name, achievement, to, reason),
+        _ => Err(Rejection::OutOfPlace {
+            problem: "this action is not the achievements'",
         }
-        _ => Err(Rejection::OutOfPlace { problem: "this action is not the achievements'" }.into()),
+        .into()),
     }
 }
 
@@ -44,6 +54,7 @@ fn submit(
     fresh: Handle,
 ) -> Result<Decision, Refusal> {
     by.acting_for(issuer, false)?;
+    by.may_name(learner)?;
     let key = by.state.secret()?.record(issuer, &achievement.record_id);
     match by.state.record(key)? {
         None => {}
@@ -52,18 +63,18 @@ fn submit(
             return Err(Rejection::RecordErased { record_id }.into());
         }
         Some(RecordFact::Held(record)) => {
-            return repeated(by, issuer, record, learner, achievement);
+            return repeated(by, record, learner, achievement)
+                .map_err(|refusal| beside_content(by, issuer, achievement, refusal));
         }
     }
-    let resolved = by.resolve(learner).or_else(|refusal| {
-        // What the content alone must satisfy is reported before what its learner must; admission
-        // looks at it anyway when the learner is found.
-        crate::admit::content_rules(by.state, issuer, achievement, by.at)?;
-        Err(refusal)
-    })?;
+    let resolved = by
+        .resolve(learner)
+        .map_err(|refusal| beside_content(by, issuer, achievement, refusal))?;
     let (handle, pending, mut events) = match resolved {
         Resolved::Account(handle, pending) => (handle, pending, Vec::new()),
         Resolved::Nobody(reference) => {
+            // Admission looks at the content after the account that must be opened first.
+            crate::admit::content_rules(by.state, issuer, achievement, by.at)?;
             let pending = Some(reference.reason());
             (fresh, pending, vec![by.open_provisional(fresh, reference)])
         }
@@ -73,52 +84,95 @@ fn submit(
     Ok(Decision::record(events).pending(pending))
 }
 
+/// The refusal, or what the content alone is refused for when that comes first.
+fn beside_content(
+    by: &By<'_>,
+    issuer: &InstitutionId,
+    achievement: &Achievement,
+    refusal: Refusal,
+) -> Refusal {
+    match crate::admit::content_rules(by.state, issuer, achievement, by.at) {
+        Ok(()) => refusal,
+        Err(other) => other.or_earlier(refusal),
+    }
+}
+
 /// The record id exists: with the same content for the same learner it is a repetition.
 fn repeated(
     by: &By<'_>,
-    issuer: &InstitutionId,
     record: &Record,
     learner: &LearnerReference,
     achievement: &Achievement,
 ) -> Result<Decision, Refusal> {
-    let violations = shape::achievement(issuer, achievement);
-    if !violations.is_empty() {
-        return Err(Rejection::Malformed(violations).into());
-    }
     let record_id = achievement.record_id.clone();
     let position = first_position(record);
     let (handle, account) = by.state.resolve(record.learner)?;
     if !names(by, record, learner)? {
-        return Err(Rejection::RecordOfOtherLearner { record_id, position }.into());
+        return Err(Rejection::RecordOfOtherLearner {
+            record_id,
+            position,
+        }
+        .into());
     }
-    let content = by.state.secret()?.content(&codec::encode_achievement(achievement));
-    let version = record.versions.iter().find(|version| version.content == content);
+    let content = by
+        .state
+        .secret()?
+        .content(&codec::encode_achievement(achievement));
+    let version = record
+        .versions
+        .iter()
+        .find(|version| version.content == content);
     if let Some(version) = version {
         let pending = account.provisional.as_ref().map(|(reason, _)| *reason);
         return Ok(Decision::already(version.position, Some(handle)).pending(pending));
     }
     if let RecordStanding::Revoked(position) = record.standing {
-        return Err(Rejection::RecordRevoked { record_id, position }.into());
+        return Err(Rejection::RecordRevoked {
+            record_id,
+            position,
+        }
+        .into());
     }
-    Err(Rejection::RecordIdReused { record_id, position }.into())
+    Err(Rejection::RecordIdReused {
+        record_id,
+        position,
+    }
+    .into())
 }
 
 /// Whether the reference names the learner that the record was first recorded for, or is with now.
-/// A student number that has been unlinked since still recognises what was sent under it.
+/// A student number that has been unlinked since, and a document whose name has been corrected or whose
+/// learner has been registered since, still recognise what was sent under them.
 fn names(by: &By<'_>, record: &Record, reference: &LearnerReference) -> Result<bool, Refusal> {
-    let named = match by.resolve(reference)? {
-        Resolved::Account(handle, _) => Some(handle),
-        Resolved::Nobody(_) => former(by, reference)?,
+    let is = |named: Handle| -> Result<bool, Refusal> {
+        let is = |handle| by.state.resolve(handle).map(|(found, _)| found == named);
+        Ok(is(record.learner)? || is(record.first_learner)?)
     };
-    let Some(named) = named else { return Ok(false) };
-    let is = |handle: Handle| by.state.resolve(handle).map(|(found, _)| found == named);
-    Ok(is(record.learner)? || is(record.first_learner)?)
+    if let Resolved::Account(named, _) = by.resolve(reference)?
+        && is(named)?
+    {
+        return Ok(true);
+    }
+    for former in former(by, reference)? {
+        if is(by.state.resolve(former)?.0)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-fn former(by: &By<'_>, reference: &LearnerReference) -> Result<Option<Handle>, Refusal> {
-    let LearnerReference::Student(student) = reference else { return Ok(None) };
-    let link = by.state.student(by.state.secret()?.student(student))?;
-    link.map(|link| by.state.resolve(link.handle).map(|(handle, _)| handle)).transpose()
+/// The accounts to which the reference led before.
+fn former(by: &By<'_>, reference: &LearnerReference) -> Result<Vec<Handle>, Refusal> {
+    let secret = by.state.secret()?;
+    let former = match reference {
+        LearnerReference::Handle(_) => vec![],
+        LearnerReference::Student(student) => vec![by.state.once_linked(secret.student(student))?],
+        LearnerReference::Document(identity) => vec![
+            by.state.referenced(secret.reference(identity))?,
+            by.state.once_carrier(secret.document(&identity.document))?,
+        ],
+    };
+    Ok(former.into_iter().flatten().collect())
 }
 
 fn supersede(
@@ -127,30 +181,51 @@ fn supersede(
     learner: Option<&LearnerReference>,
     achievement: &Achievement,
     reason: &str,
-    expected: Option<Revision>,
 ) -> Result<Decision, Refusal> {
     by.acting_for(issuer, false)?;
-    let violations = shape::achievement(issuer, achievement);
-    if !violations.is_empty() {
-        return Err(Rejection::Malformed(violations).into());
-    }
+    learner.map_or(Ok(()), |learner| by.may_name(learner))?;
+    next_version(by, issuer, learner, achievement, reason).map_err(|refusal| {
+        let refusal = beside(refusal, shape::reason(reason));
+        beside_content(by, issuer, achievement, refusal)
+    })
+}
+
+fn next_version(
+    by: &By<'_>,
+    issuer: &InstitutionId,
+    learner: Option<&LearnerReference>,
+    achievement: &Achievement,
+    reason: &str,
+) -> Result<Decision, Refusal> {
     let record = held(by.state, issuer, &achievement.record_id)?;
     let record_id = achievement.record_id.clone();
     if let Some(learner) = learner
         && !names(by, record, learner)?
     {
         let position = first_position(record);
-        return Err(Rejection::RecordOfOtherLearner { record_id, position }.into());
+        return Err(Rejection::RecordOfOtherLearner {
+            record_id,
+            position,
+        }
+        .into());
     }
     let (handle, account) = by.state.resolve(record.learner)?;
-    let content = by.state.secret()?.content(&codec::encode_achievement(achievement));
+    let content = by
+        .state
+        .secret()?
+        .content(&codec::encode_achievement(achievement));
     let pending = account.provisional.as_ref().map(|(reason, _)| *reason);
-    let version = record.versions.iter().find(|version| version.content == content);
+    let version = record
+        .versions
+        .iter()
+        .find(|version| version.content == content);
     if let Some(version) = version {
         return Ok(Decision::already(version.position, Some(handle)).pending(pending));
     }
-    by.fresh(handle, expected)?;
-    let new = AchievementSuperseded { achievement: achievement.clone(), reason: reason.to_owned() };
+    let new = AchievementSuperseded {
+        achievement: achievement.clone(),
+        reason: reason.to_owned(),
+    };
     let body = Body::AchievementSuperseded(new);
     let event = by.event(issuer.clone(), Some(handle), body);
     Ok(Decision::record(vec![event]).pending(pending))
@@ -163,13 +238,22 @@ fn change(
     body: impl Fn(AchievementStatus) -> Body,
 ) -> Result<Decision, Refusal> {
     by.acting_for(&name.issuer, false)?;
-    let record = held(by.state, &name.issuer, &name.record_id)?;
+    let record = held(by.state, &name.issuer, &name.record_id)
+        .map_err(|refusal| beside(refusal, name_and_reason(name, reason)))?;
     let (handle, account) = by.state.resolve(record.learner)?;
     let pending = account.provisional.as_ref().map(|(reason, _)| *reason);
-    let status =
-        AchievementStatus { record_id: name.record_id.clone(), reason: reason.to_owned() };
+    let status = AchievementStatus {
+        record_id: name.record_id.clone(),
+        reason: reason.to_owned(),
+    };
     let event = by.event(name.issuer.clone(), Some(handle), body(status));
     Ok(Decision::record(vec![event]).pending(pending))
+}
+
+fn name_and_reason(name: &RecordName, reason: &str) -> Vec<Violation> {
+    let mut violations = shape::record_id(&name.record_id);
+    violations.extend(shape::reason(reason));
+    violations
 }
 
 fn reassign(
@@ -178,25 +262,49 @@ fn reassign(
     achievement: &Achievement,
     to: &LearnerReference,
     reason: &str,
-    expected: Option<Revision>,
 ) -> Result<Decision, Refusal> {
     by.acting_for(&name.issuer, false)?;
-    let record = held(by.state, &name.issuer, &name.record_id)?;
-    let (from, _) = by.state.resolve(record.learner)?;
-    let Resolved::Account(to, pending) = by.resolve(to)? else {
-        return Err(Rejection::UnresolvedLearner.into());
+    by.may_name(to)?;
+    departure_and_arrival(by, name, achievement, to, reason)
+        .map_err(|refusal| beside(refusal, name_and_reason(name, reason)))
+}
+
+fn departure_and_arrival(
+    by: &By<'_>,
+    name: &RecordName,
+    achievement: &Achievement,
+    to: &LearnerReference,
+    reason: &str,
+) -> Result<Decision, Refusal> {
+    let to = by.resolve(to).and_then(|resolved| match resolved {
+        Resolved::Account(to, pending) => Ok((to, pending)),
+        Resolved::Nobody(_) => Err(Rejection::UnresolvedLearner.into()),
+    });
+    let record = held(by.state, &name.issuer, &name.record_id);
+    let (record, (to, pending)) = match (record, to) {
+        (Ok(record), Ok(to)) => (record, to),
+        (Err(unknown), Err(nobody)) => return Err(unknown.or_earlier(nobody)),
+        (Err(refusal), Ok(_)) | (Ok(_), Err(refusal)) => return Err(refusal),
     };
-    by.fresh(from, expected)?;
+    let (from, _) = by.state.resolve(record.learner)?;
     let suspended = matches!(record.standing, RecordStanding::Suspended(_));
     let departure = AchievementReassigned {
         record_id: name.record_id.clone(),
         to,
         reason: reason.to_owned(),
     };
-    let arrival = AchievementReceived { achievement: achievement.clone(), from, suspended };
+    let arrival = AchievementReceived {
+        achievement: achievement.clone(),
+        from,
+        suspended,
+    };
     let issuer = &name.issuer;
     Ok(Decision::record(vec![
-        by.event(issuer.clone(), Some(from), Body::AchievementReassigned(departure)),
+        by.event(
+            issuer.clone(),
+            Some(from),
+            Body::AchievementReassigned(departure),
+        ),
         by.event(issuer.clone(), Some(to), Body::AchievementReceived(arrival)),
     ])
     .pending(pending))

@@ -1,10 +1,11 @@
 //! Proposals of learner events, and how a reference is resolved to an account.
 
-use super::By;
+use super::{By, beside, well_formed};
+use crate::admit::learner::may_merge;
 use crate::codec;
 use crate::command::{Action, Actor, Decision};
 use crate::event::{Body, Counterpart, Event, LearnerErased, LearnerRegistered, Opening};
-use crate::ids::{Handle, Revision};
+use crate::ids::Handle;
 use crate::rejection::Rejection;
 use crate::shape;
 use crate::state::{Refusal, Standing};
@@ -15,40 +16,57 @@ use crate::words::{
 
 pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal> {
     match action {
-        Action::RegisterLearner { fresh, profile, students, request_id } => {
-            register(by, *fresh, profile, students, request_id)
-        }
-        Action::UpdateLearner { learner, profile, expected } => {
-            let handle = by.own_learner(learner)?;
-            by.fresh(handle, *expected)?;
+        Action::RegisterLearner {
+            fresh,
+            profile,
+            students,
+            request_id,
+        } => register(by, *fresh, profile, students, request_id),
+        Action::UpdateLearner {
+            learner, profile, ..
+        } => {
+            let handle = by
+                .own_learner(learner)
+                .map_err(|refusal| beside(refusal, shape::learner_profile(profile, "profile")))?;
             let body = Body::LearnerUpdated(profile.clone());
             Ok(Decision::record(vec![by.own_event(handle, body)]))
         }
         Action::LinkIdentity { learner, student } => link(by, learner, student),
         Action::UnlinkIdentity { student } => {
             by.acting_for(&student.institution, true)?;
-            malformed(shape::student_number(student))?;
+            well_formed(shape::student_number(student))?;
             let link = by.state.linked(by.state.secret()?.student(student))?;
             let link = link.ok_or(Rejection::NotLinked)?;
             let (handle, _) = by.state.resolve(link.handle)?;
             let body = Body::IdentityUnlinked(student.clone());
             Ok(Decision::record(vec![by.own_event(handle, body)]))
         }
-        Action::MergeLearners { from, into, reason, expected } => {
-            let (from, _) = by.state.resolve(*from)?;
-            let (into, _) = by.state.resolve(*into)?;
-            by.fresh(into, *expected)?;
+        Action::MergeLearners {
+            from, into, reason, ..
+        } => {
+            let unknown = |refusal| beside(refusal, shape::reason(reason));
+            let (from, account) = by.state.resolve(*from).map_err(unknown)?;
+            // Whoever may not merge the one account learns nothing of the other.
+            may_merge(by.state, &by.submitter(), account, by.at)?;
+            let (into, _) = by.state.resolve(*into).map_err(unknown)?;
             Ok(Decision::record(merge(by, from, into, reason)))
         }
         Action::SeparateLearners { from, reason } => separate(by, *from, reason),
-        Action::EraseLearner { learner, suppressed, expected } => {
-            let erased = LearnerErased { suppressed: suppressed.clone() };
-            erase(by, *learner, *expected, Body::LearnerErased(erased))
+        Action::EraseLearner {
+            learner,
+            suppressed,
+            ..
+        } => {
+            let erased = LearnerErased {
+                suppressed: suppressed.clone(),
+            };
+            erase(by, *learner, Body::LearnerErased(erased))
         }
-        Action::EraseIdentity { learner, expected } => {
-            erase(by, *learner, *expected, Body::LearnerIdentityErased)
+        Action::EraseIdentity { learner, .. } => erase(by, *learner, Body::LearnerIdentityErased),
+        _ => Err(Rejection::OutOfPlace {
+            problem: "this action is not the learner family's",
         }
-        _ => Err(Rejection::OutOfPlace { problem: "this action is not the learner family's" }.into()),
+        .into()),
     }
 }
 
@@ -63,7 +81,8 @@ pub(super) enum Resolved {
 impl By<'_> {
     /// The open account that a reference leads to, after merges.
     pub(super) fn resolve(&self, reference: &LearnerReference) -> Result<Resolved, Refusal> {
-        malformed(shape::learner_reference(reference))?;
+        self.may_name(reference)?;
+        well_formed(shape::learner_reference(reference))?;
         match reference {
             LearnerReference::Handle(handle) => self.account(*handle),
             LearnerReference::Student(student) => self.resolve_student(student),
@@ -81,10 +100,11 @@ impl By<'_> {
     }
 
     fn resolve_student(&self, student: &StudentNumber) -> Result<Resolved, Refusal> {
-        self.acting_for(&student.institution, true)?;
         match self.state.linked(self.state.secret()?.student(student))? {
             Some(link) => self.account(link.handle),
-            None => Ok(Resolved::Nobody(ProvisionalReference::Student(student.clone()))),
+            None => Ok(Resolved::Nobody(ProvisionalReference::Student(
+                student.clone(),
+            ))),
         }
     }
 
@@ -92,7 +112,10 @@ impl By<'_> {
         let secret = self.state.secret()?;
         let mut reason = PendingReason::Unlinked;
         if let Some(carrier) = self.state.carrier(secret.document(&identity.document))? {
-            let learner = self.state.learner(carrier)?.ok_or(Rejection::UnknownLearner)?;
+            let learner = self
+                .state
+                .learner(carrier)?
+                .ok_or(Rejection::UnknownLearner)?;
             if learner.identities.contains(&secret.identity(identity)) {
                 return self.account(carrier);
             }
@@ -100,9 +123,10 @@ impl By<'_> {
         }
         match self.state.referenced(secret.reference(identity))? {
             Some(handle) => self.account(handle),
-            None => {
-                Ok(Resolved::Nobody(ProvisionalReference::Document(identity.clone(), reason)))
-            }
+            None => Ok(Resolved::Nobody(ProvisionalReference::Document(
+                identity.clone(),
+                reason,
+            ))),
         }
     }
 
@@ -123,7 +147,10 @@ impl By<'_> {
     /// The event that opens a provisional account.
     pub(super) fn open_provisional(&self, handle: Handle, of: ProvisionalReference) -> Event {
         let opening = Opening::Provisional(of);
-        let registered = LearnerRegistered { opening, request_id: String::new() };
+        let registered = LearnerRegistered {
+            opening,
+            request_id: String::new(),
+        };
         self.own_event(handle, Body::LearnerRegistered(registered))
     }
 }
@@ -135,16 +162,28 @@ fn register(
     students: &[StudentNumber],
     request_id: &str,
 ) -> Result<Decision, Refusal> {
+    if let Actor::Institution(id) = by.actor {
+        by.state.registry().active(id)?;
+    }
     for student in students {
         by.acting_for(&student.institution, true)?;
-        malformed(shape::student_number(student))?;
     }
+    let mut violations = shape::learner_profile(profile, "profile");
+    students
+        .iter()
+        .for_each(|student| violations.extend(shape::student_number(student)));
+    violations.extend(shape::request_id(request_id));
+    well_formed(violations)?;
     let opening = Opening::Person(profile.clone());
-    let body =
-        Body::LearnerRegistered(LearnerRegistered { opening, request_id: request_id.to_owned() });
+    let body = Body::LearnerRegistered(LearnerRegistered {
+        opening,
+        request_id: request_id.to_owned(),
+    });
     let secret = by.state.secret()?;
     if !request_id.is_empty()
-        && let Some(before) = by.state.request(secret.request(&by.submitter(), request_id))?
+        && let Some(before) = by
+            .state
+            .request(secret.request(&by.submitter(), request_id))?
     {
         let (handle, _) = by.state.resolve(before.learner)?;
         let mut same = before.content == secret.content(&codec::encode(&body));
@@ -155,18 +194,26 @@ fn register(
         }
         if !same {
             let (request_id, position) = (request_id.to_owned(), before.position);
-            return Err(Rejection::RequestIdReused { request_id, position }.into());
+            return Err(Rejection::RequestIdReused {
+                request_id,
+                position,
+            }
+            .into());
         }
         return Ok(Decision::already(before.position, Some(handle)));
     }
     let mut events = vec![by.own_event(fresh, body)];
+    let mut bound = Vec::new();
     for (idx, student) in students.iter().enumerate() {
         // The same number twice in one request is one link.
         if !students[..idx].contains(student) {
-            events.extend(bind_and_link(by, fresh, student)?);
+            events.extend(bind_and_link(by, fresh, student, &mut bound)?);
         }
     }
-    Ok(Decision { learner: Some(fresh), ..Decision::record(events) })
+    Ok(Decision {
+        learner: Some(fresh),
+        ..Decision::record(events)
+    })
 }
 
 fn link(
@@ -175,7 +222,8 @@ fn link(
     student: &StudentNumber,
 ) -> Result<Decision, Refusal> {
     by.acting_for(&student.institution, true)?;
-    malformed(shape::student_number(student))?;
+    by.may_name(learner)?;
+    well_formed(shape::student_number(student))?;
     let handle = match by.resolve(learner)? {
         Resolved::Account(handle, None) => handle,
         Resolved::Account(_, Some(_)) => return Err(Rejection::LearnerProvisional.into()),
@@ -186,19 +234,27 @@ fn link(
     {
         return Ok(Decision::already(link.position, Some(handle)));
     }
-    Ok(Decision::record(bind_and_link(by, handle, student)?))
+    Ok(Decision::record(bind_and_link(
+        by,
+        handle,
+        student,
+        &mut Vec::new(),
+    )?))
 }
 
-/// Links a student number; a provisional account that waits under it is merged first.
+/// Links a student number; a provisional account that waits under it is merged first, once: `bound` are
+/// those that were already, in the same request.
 fn bind_and_link(
     by: &By<'_>,
     handle: Handle,
     student: &StudentNumber,
+    bound: &mut Vec<Handle>,
 ) -> Result<Vec<Event>, Refusal> {
     let mut events = Vec::new();
     if let Some(link) = by.state.linked(by.state.secret()?.student(student))? {
         let (waiting, learner) = by.state.resolve(link.handle)?;
-        if learner.provisional.is_some() && waiting != handle {
+        if learner.provisional.is_some() && waiting != handle && !bound.contains(&waiting) {
+            bound.push(waiting);
             events.extend(merge(by, waiting, handle, "student number linked"));
         }
     }
@@ -207,7 +263,10 @@ fn bind_and_link(
 }
 
 fn merge(by: &By<'_>, from: Handle, into: Handle, reason: &str) -> Vec<Event> {
-    let counterpart = |learner| Counterpart { learner, reason: reason.to_owned() };
+    let counterpart = |learner| Counterpart {
+        learner,
+        reason: reason.to_owned(),
+    };
     vec![
         by.own_event(from, Body::LearnerMerged(counterpart(into))),
         by.own_event(into, Body::LearnerAbsorbed(counterpart(from))),
@@ -215,29 +274,31 @@ fn merge(by: &By<'_>, from: Handle, into: Handle, reason: &str) -> Vec<Event> {
 }
 
 fn separate(by: &By<'_>, from: Handle, reason: &str) -> Result<Decision, Refusal> {
+    by.operator()?;
+    well_formed(shape::reason(reason))?;
     let closed = by.state.learner(from)?.ok_or(Rejection::UnknownLearner)?;
-    let Standing::Merged(into) = closed.standing else { return Err(Rejection::NotMerged.into()) };
-    let counterpart = |learner| Counterpart { learner, reason: reason.to_owned() };
+    let Standing::Merged(into) = closed.standing else {
+        return Err(Rejection::NotMerged.into());
+    };
+    let absorber = by.state.learner(into)?.ok_or(Rejection::UnknownLearner)?;
+    if matches!(absorber.standing, Standing::Merged(_)) {
+        return Err(Rejection::NotMerged.into());
+    }
+    let counterpart = |learner| Counterpart {
+        learner,
+        reason: reason.to_owned(),
+    };
     Ok(Decision::record(vec![
         by.own_event(into, Body::LearnersSeparated(counterpart(from))),
         by.own_event(from, Body::LearnerReopened(counterpart(into))),
     ]))
 }
 
-fn erase(
-    by: &By<'_>,
-    learner: Handle,
-    expected: Revision,
-    body: Body,
-) -> Result<Decision, Refusal> {
+fn erase(by: &By<'_>, learner: Handle, body: Body) -> Result<Decision, Refusal> {
+    by.operator()?;
     let (handle, found) = by.state.resolve(learner)?;
     if found.standing == Standing::Erased {
         return Err(Rejection::LearnerErased.into());
     }
-    by.fresh(handle, Some(expected))?;
     Ok(Decision::record(vec![by.own_event(handle, body)]))
-}
-
-fn malformed(violations: Vec<crate::Violation>) -> Result<(), Refusal> {
-    if violations.is_empty() { Ok(()) } else { Err(Rejection::Malformed(violations).into()) }
 }

@@ -1,7 +1,8 @@
 //! Proposals of registry events; publishing what is published already changes nothing.
 
 use super::By;
-use crate::command::{Action, Decision};
+use crate::admit::registry::DELEGATORS;
+use crate::command::{Action, Actor, Decision};
 use crate::event::{Body, InstitutionStatus};
 use crate::ids::{InstitutionId, Position};
 use crate::registry::Published;
@@ -15,22 +16,40 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
         Action::RegisterInstitution(profile) => {
             let before = registry.institutions.get(&profile.id);
             let same = before.filter(|before| before.profile == *profile);
-            by_operator(by, Body::InstitutionRegistered(profile.clone()), same.map(|i| i.position))
+            by_operator(
+                by,
+                Body::InstitutionRegistered(profile.clone()),
+                same.map(|i| i.position),
+            )
         }
         Action::UpdateInstitution(profile) => {
             let before = registry.institutions.get(&profile.id);
             let same = before.filter(|before| before.profile == *profile);
-            by_operator(by, Body::InstitutionUpdated(profile.clone()), same.map(|i| i.position))
+            by_operator(
+                by,
+                Body::InstitutionUpdated(profile.clone()),
+                same.map(|i| i.position),
+            )
         }
-        Action::SuspendInstitution { institution, reason } => {
+        Action::SuspendInstitution {
+            institution,
+            reason,
+        } => {
             let status = status(institution, reason, None);
             by_operator(by, Body::InstitutionSuspended(status), None)
         }
-        Action::ReinstateInstitution { institution, reason } => {
+        Action::ReinstateInstitution {
+            institution,
+            reason,
+        } => {
             let status = status(institution, reason, None);
             by_operator(by, Body::InstitutionReinstated(status), None)
         }
-        Action::CloseInstitution { institution, reason, successor } => {
+        Action::CloseInstitution {
+            institution,
+            reason,
+            successor,
+        } => {
             let status = status(institution, reason, successor.clone());
             by_operator(by, Body::InstitutionClosed(status), None)
         }
@@ -42,16 +61,21 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
             let same = same(registry.units.get(&unit.code), unit);
             by_operator(by, Body::CreditUnitPublished(unit.clone()), same)
         }
-        Action::PublishCodeList(list) => {
-            by_operator(by, Body::CodeListPublished(list.clone()), same_codes(by, list))
-        }
+        Action::PublishCodeList(list) => by_operator(
+            by,
+            Body::CodeListPublished(list.clone()),
+            same_codes(by, list),
+        ),
         Action::PublishIntakeWindow(window) => {
             let same = same(registry.windows.get(&window.id), window);
             by_operator(by, Body::IntakeWindowPublished(window.clone()), same)
         }
         Action::Delegate { issuer, delegation } => delegate(by, issuer, delegation),
         Action::PublishCourse { issuer, course } => publish_course(by, issuer, course),
-        _ => Err(Rejection::OutOfPlace { problem: "this action is not the registry's" }.into()),
+        _ => Err(Rejection::OutOfPlace {
+            problem: "this action is not the registry's",
+        }
+        .into()),
     }
 }
 
@@ -82,10 +106,21 @@ fn delegate(
     issuer: &InstitutionId,
     delegation: &Delegation,
 ) -> Result<Decision, Refusal> {
+    if matches!(by.actor, Actor::Institution(id) if id != issuer) {
+        return Err(Rejection::NotAllowed {
+            allowed: DELEGATORS,
+        }
+        .into());
+    }
     let institution = by.state.registry().institutions.get(issuer);
     let before = institution.and_then(|found| found.delegations.get(&delegation.delegate));
     let same = same(before, &delegation.during);
-    by_issuer(by, issuer, Body::InstitutionDelegated(delegation.clone()), same)
+    by_issuer(
+        by,
+        issuer,
+        Body::InstitutionDelegated(delegation.clone()),
+        same,
+    )
 }
 
 fn publish_course(
@@ -99,18 +134,23 @@ fn publish_course(
 }
 
 fn same<T: PartialEq>(before: Option<&Published<T>>, now: &T) -> Option<Position> {
-    before.filter(|before| before.value == *now).map(|before| before.position)
+    before
+        .filter(|before| before.value == *now)
+        .map(|before| before.position)
 }
 
 /// The latest position when every code has that label already.
 fn same_codes(by: &By<'_>, list: &CodeList) -> Option<Position> {
     let codes = by.state.registry().code_lists.get(&list.code)?;
-    if codes.title != list.title || codes.source != list.source {
+    if codes.title != list.title || codes.source != list.source || list.entries.is_empty() {
         return None;
     }
     let mut latest = Position(0);
     for (code, label) in &list.entries {
-        let before = codes.labels.get(code).filter(|before| before.value == *label)?;
+        let before = codes
+            .labels
+            .get(code)
+            .filter(|before| before.value == *label)?;
         latest = latest.max(before.position);
     }
     Some(latest)
@@ -121,5 +161,9 @@ fn status(
     reason: &str,
     successor: Option<InstitutionId>,
 ) -> InstitutionStatus {
-    InstitutionStatus { institution: institution.clone(), reason: reason.to_owned(), successor }
+    InstitutionStatus {
+        institution: institution.clone(),
+        reason: reason.to_owned(),
+        successor,
+    }
 }

@@ -27,7 +27,7 @@ impl State {
 
     /// Takes in an event of a known position: for a history that is only one learner's.
     pub fn apply_at(&mut self, position: Position, event: &Event) {
-        self.awaited = None;
+        let awaited = self.awaited.take();
         if let Body::LedgerOpened(opened) = &event.body {
             self.opened = Some(Arc::new(opened.clone()));
         }
@@ -38,6 +38,14 @@ impl State {
         // An unopened ledger has no learners: `admit` sees to it, and a history starts with its opening.
         let Ok(secret) = self.secret() else { return };
         self.apply_to_learner(&secret, position, handle, event);
+        // Of an erased arrival the leaf still tells where the record is now.
+        let arrived = matches!(event.body, Body::Erased(EventKind::AchievementReceived));
+        if let Some(Awaited::Received {
+            record: Some(key), ..
+        }) = awaited.filter(|_| arrived)
+        {
+            self.with_record(key, |record| record.learner = handle);
+        }
         self.with_learner(handle, |learner| {
             learner.revision = Revision(learner.revision.0.saturating_add(1));
         });
@@ -61,7 +69,9 @@ impl State {
                 self.set_link(secret, position, handle, student, false);
             }
             Body::LearnerMerged(counterpart) => {
-                self.with_learner(handle, |l| l.standing = Standing::Merged(counterpart.learner));
+                self.with_learner(handle, |l| {
+                    l.standing = Standing::Merged(counterpart.learner)
+                });
                 self.awaited = Some(awaited_by(true, handle, counterpart));
             }
             Body::LearnerAbsorbed(counterpart) => {
@@ -78,18 +88,18 @@ impl State {
             Body::AchievementSuperseded(new) => {
                 self.add_version(secret, at, &new.achievement, false);
             }
-            Body::AchievementSuspended(status) => self.with_record(
-                secret.record(&event.issuer, &status.record_id),
-                |record| record.standing = RecordStanding::Suspended(position),
-            ),
-            Body::AchievementReinstated(status) => self.with_record(
-                secret.record(&event.issuer, &status.record_id),
-                |record| record.standing = RecordStanding::InForce,
-            ),
-            Body::AchievementRevoked(status) => self.with_record(
-                secret.record(&event.issuer, &status.record_id),
-                |record| record.standing = RecordStanding::Revoked(position),
-            ),
+            Body::AchievementSuspended(status) => self
+                .with_record(secret.record(&event.issuer, &status.record_id), |record| {
+                    record.standing = RecordStanding::Suspended(position)
+                }),
+            Body::AchievementReinstated(status) => self
+                .with_record(secret.record(&event.issuer, &status.record_id), |record| {
+                    record.standing = RecordStanding::InForce
+                }),
+            Body::AchievementRevoked(status) => self
+                .with_record(secret.record(&event.issuer, &status.record_id), |record| {
+                    record.standing = RecordStanding::Revoked(position)
+                }),
             Body::AchievementReassigned(reassigned) => {
                 let record = Some(secret.record(&event.issuer, &reassigned.record_id));
                 let (from, by) = (handle, Some(reassigned.to));
@@ -109,7 +119,11 @@ impl State {
             EventKind::LearnerRegistered => self.open(handle, None),
             EventKind::LearnerUpdated => self.with_learner(handle, |l| l.forget_identity()),
             EventKind::AchievementReassigned => {
-                self.awaited = Some(Awaited::Received { from: handle, by: None, record: None });
+                self.awaited = Some(Awaited::Received {
+                    from: handle,
+                    by: None,
+                    record: None,
+                });
             }
             _ => {}
         }
@@ -129,14 +143,20 @@ impl State {
                 self.set_profile(secret, handle, profile);
             }
             Opening::Provisional(reference) => {
-                let provisional = (reference.reason(), event.issuer.clone());
+                // A delegate may have sent it: a student number is its institution's all the same.
+                let whose = match reference {
+                    ProvisionalReference::Student(student) => &student.institution,
+                    ProvisionalReference::Document(..) => &event.issuer,
+                };
+                let provisional = (reference.reason(), whose.clone());
                 self.open(handle, Some(provisional));
                 match reference {
                     ProvisionalReference::Student(student) => {
                         self.set_link(secret, position, handle, student, true);
                     }
                     ProvisionalReference::Document(identity, _) => {
-                        self.references.insert_mut(secret.reference(identity), Some(handle));
+                        self.references
+                            .insert_mut(secret.reference(identity), Some(handle));
                     }
                 }
             }
@@ -144,15 +164,18 @@ impl State {
         if !registered.request_id.is_empty() {
             let key = secret.request(&event.submitter, &registered.request_id);
             let content = secret.content(&codec::encode(&event.body));
-            self.requests.insert_mut(key, Some(Request { position, learner: handle, content }));
+            self.requests.insert_mut(
+                key,
+                Some(Request {
+                    position,
+                    learner: handle,
+                    content,
+                }),
+            );
         }
     }
 
-    fn open(
-        &mut self,
-        handle: Handle,
-        provisional: Option<(PendingReason, InstitutionId)>,
-    ) {
+    fn open(&mut self, handle: Handle, provisional: Option<(PendingReason, InstitutionId)>) {
         let learner = Learner {
             standing: Standing::Open,
             provisional,
@@ -185,8 +208,13 @@ impl State {
         student: &StudentNumber,
         linked: bool,
     ) {
-        let link = Link { handle, linked, position };
-        self.students.insert_mut(secret.student(student), Some(link));
+        let link = Link {
+            handle,
+            linked,
+            position,
+        };
+        self.students
+            .insert_mut(secret.student(student), Some(link));
     }
 
     /// Without a list of suppressed records only the identity goes.
@@ -230,7 +258,8 @@ impl State {
             self.results.insert_mut(result, Some(key));
         }
         if first {
-            self.records.insert_mut(key, Some(RecordFact::Held(new_record(handle, version))));
+            self.records
+                .insert_mut(key, Some(RecordFact::Held(new_record(handle, version))));
         } else {
             self.with_record(key, |record| record.versions.push(version));
         }
@@ -251,7 +280,10 @@ impl State {
         let mut record = match self.records.get(&key) {
             Some(Some(RecordFact::Held(record))) => record.clone(),
             // What went before has been erased with the learner it left.
-            _ => Record { versions: Vec::new(), ..new_record(handle, version) },
+            _ => Record {
+                versions: Vec::new(),
+                ..new_record(handle, version)
+            },
         };
         record.learner = handle;
         record.versions.push(version);
@@ -312,13 +344,19 @@ impl Learner {
 /// The keys of a profile's documents.
 #[must_use]
 pub fn document_keys(secret: &KeySecret, profile: &LearnerProfile) -> Vec<Key> {
-    profile.documents.iter().map(|document| secret.document(document)).collect()
+    profile
+        .documents
+        .iter()
+        .map(|document| secret.document(document))
+        .collect()
 }
 
 /// Every document with every name: a reference matches when it equals one of them.
 #[must_use]
 pub fn identities(secret: &KeySecret, profile: &LearnerProfile) -> Vec<Key> {
-    let Some(birth_date) = profile.birth_date else { return Vec::new() };
+    let Some(birth_date) = profile.birth_date else {
+        return Vec::new();
+    };
     let mut keys = Vec::new();
     for document in &profile.documents {
         for name in &profile.names {

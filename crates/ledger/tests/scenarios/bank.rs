@@ -1,0 +1,276 @@
+//! A bank under test: every command is decided in each way that must give the same answer.
+//!
+//! Apart from the language so that tables and properties go through the same checks: the complete state, a
+//! partial states that load what they lack, one of which is carried along and forgets now and then, as a
+//! server does; every event admitted, encoded, decoded, and the invariants after each.
+
+use std::collections::BTreeMap;
+
+use ledger::event::{AchievementReceived, erasure_covers};
+use ledger::invariants as must;
+use ledger::state::{Fact, Refusal};
+use ledger::words::Achievement;
+use ledger::{
+    Body, Command, Date, Decision, Event, EventKind, InstitutionId, Rejection, State, Timestamp,
+    admit, codec, decide,
+};
+
+/// Most facts that a decision may ask for.
+const LOADS_MAX: usize = 1_000;
+/// One fact in so many is missing.
+const GAPS: usize = 3;
+
+/// A bank under test.
+pub(crate) struct Bank {
+    /// The complete state.
+    pub(crate) state: State,
+    /// The time of the next command.
+    pub(crate) now: Timestamp,
+    /// Every event, with the time at which it was recorded.
+    pub(crate) events: Vec<(Event, Timestamp)>,
+    /// The content of every record as it stands.
+    pub(crate) contents: BTreeMap<(InstitutionId, String), Achievement>,
+    carried: State,
+    n_commands: usize,
+}
+
+impl Default for Bank {
+    fn default() -> Self {
+        let state = State::new();
+        let carried = state.without_facts();
+        let now = at_noon("2026-08-01".parse().unwrap());
+        let (events, contents) = (Vec::new(), BTreeMap::new());
+        Bank {
+            state,
+            now,
+            events,
+            contents,
+            carried,
+            n_commands: 0,
+        }
+    }
+}
+
+/// Noon of that day, UTC.
+pub(crate) fn at_noon(day: Date) -> Timestamp {
+    let days = day.signed_duration_since(Date::default()).num_days();
+    Timestamp((u64::try_from(days).unwrap() * 24 + 12) * 3_600_000_000)
+}
+
+impl Bank {
+    /// Carries a command out, in every way.
+    pub(crate) fn command(&mut self, command: &Command) -> Result<Decision, Rejection> {
+        self.n_commands += 1;
+        let outcome = known(decide(&self.state, command, self.now));
+        assert_eq!(
+            known(decide(&self.state, command, self.now)),
+            outcome,
+            "twice the same"
+        );
+
+        let mut fresh = self.state.without_facts();
+        assert_eq!(
+            self.on_partial(&mut fresh, command),
+            outcome,
+            "on what was loaded: {command:?}"
+        );
+        let gaps: Vec<State> = (0..GAPS)
+            .map(|gap| self.with_gaps(command, gap, &outcome))
+            .collect();
+        let mut carried = self.carried.clone();
+        assert_eq!(
+            self.on_partial(&mut carried, command),
+            outcome,
+            "on what was kept: {command:?}"
+        );
+        self.carried = carried;
+
+        if let Ok(decision) = &outcome {
+            let recorded = decision.events.is_empty() == decision.already.is_some();
+            assert!(recorded, "either recorded or already there: {decision:?}");
+            self.append(&decision.events);
+            gaps.iter().for_each(|gappy| self.agrees(gappy));
+        }
+        outcome
+    }
+
+    /// Takes in what was decided; each event must be one that an auditor would admit.
+    fn append(&mut self, events: &[Event]) {
+        for (idx, event) in events.iter().enumerate() {
+            assert_eq!(admit(&self.state, event, self.now), Ok(()), "{event:?}");
+            let before = self.state.clone();
+            self.state.apply(event);
+            self.carried.apply(event);
+            holds(must::of_state(&self.state));
+            holds(must::of_step(&before, event, &self.state));
+            holds(must::pairs_are_neighbours(event, events.get(idx + 1)));
+            self.remember(event);
+            self.events.push((event.clone(), self.now));
+        }
+        holds(must::no_pair_is_left_half_done(&self.state));
+        self.agrees(&self.carried);
+        self.forget_some();
+    }
+
+    /// The command carried out where every third fact is not in memory: what is believed afterwards.
+    fn with_gaps(
+        &self,
+        command: &Command,
+        gap: usize,
+        outcome: &Result<Decision, Rejection>,
+    ) -> State {
+        let mut gappy = self.state.without_facts();
+        let facts = self
+            .state
+            .facts()
+            .enumerate()
+            .filter(|(idx, _)| idx % GAPS != gap);
+        facts.for_each(|(_, fact)| gappy.load(fact));
+        assert_eq!(
+            &self.on_partial(&mut gappy, command),
+            outcome,
+            "with gaps: {command:?}"
+        );
+        for event in outcome.iter().flat_map(|decision| &decision.events) {
+            gappy.apply(event);
+        }
+        gappy
+    }
+
+    fn on_partial(&self, partial: &mut State, command: &Command) -> Result<Decision, Rejection> {
+        for _ in 0..LOADS_MAX {
+            match decide(partial, command, self.now) {
+                Err(Refusal::Unloaded(need)) => {
+                    assert!(!partial.knows(need), "asked for what is there: {need:?}");
+                    partial.load(self.state.fact(need).unwrap());
+                }
+                other => return known(other),
+            }
+        }
+        panic!("never enough for {command:?}");
+    }
+
+    /// What a part of the state believes is what is so.
+    fn agrees(&self, part: &State) {
+        assert_eq!(part.size(), self.state.size());
+        assert_eq!(part.registry(), self.state.registry());
+        assert_eq!(part.awaited(), self.state.awaited());
+        for fact in part.facts() {
+            assert_eq!(
+                self.state.fact(fact.need()),
+                Some(fact),
+                "a part believes otherwise"
+            );
+        }
+    }
+
+    /// A bounded memory forgets; which facts must not matter.
+    fn forget_some(&mut self) {
+        let needs: Vec<_> = self.carried.facts().map(|fact| fact.need()).collect();
+        for (idx, need) in needs.into_iter().enumerate() {
+            if (idx + self.n_commands).is_multiple_of(GAPS) {
+                self.carried.forget(need);
+            }
+        }
+    }
+
+    fn remember(&mut self, event: &Event) {
+        let content = match &event.body {
+            Body::AchievementRecorded(content) => content,
+            Body::AchievementSuperseded(new) => &new.achievement,
+            Body::AchievementReceived(AchievementReceived { achievement, .. }) => achievement,
+            _ => return,
+        };
+        let name = (event.issuer.clone(), content.record_id.clone());
+        self.contents.insert(name, content.clone());
+    }
+
+    /// At the end: what was stored, read back and judged once more, gives the same state.
+    pub(crate) fn finish(&self) {
+        let mut replayed = State::new();
+        for (event, at) in &self.events {
+            let read = read_back(event);
+            assert_eq!(
+                admit(&replayed, &read, *at),
+                Ok(()),
+                "an auditor refuses {read:?}"
+            );
+            replayed.apply(&read);
+        }
+        assert_same(&replayed, &self.state);
+        self.replay_erased();
+    }
+
+    /// An erasure condemns nobody else: with every body gone that it covers, the rest is still admitted.
+    /// Accounts that were ever joined are left out: what of theirs rests on erased bodies is the
+    /// verifier's to excuse.
+    fn replay_erased(&self) {
+        let kinds = || self.events.iter().map(|(event, _)| event.body.kind());
+        if kinds().any(|kind| kind == EventKind::LearnerMerged) {
+            return;
+        }
+        let mut replayed = State::new();
+        for (idx, (event, at)) in self.events.iter().enumerate() {
+            let kind = event.body.kind();
+            let later = self.events.iter().skip(idx + 1).map(|(later, _)| later);
+            let covered = later
+                .filter(|later| later.learner == event.learner)
+                .any(|later| erasure_covers(later.body.kind(), kind));
+            let body = if covered {
+                Body::Erased(kind)
+            } else {
+                event.body.clone()
+            };
+            let read = Event {
+                body,
+                ..event.clone()
+            };
+            assert_eq!(
+                admit(&replayed, &read, *at),
+                Ok(()),
+                "after erasures: {read:?}"
+            );
+            replayed.apply(&read);
+        }
+    }
+}
+
+/// The event from its leaf and its bytes.
+pub(crate) fn read_back(event: &Event) -> Event {
+    let number = codec::number_of(event.body.kind());
+    let bytes = codec::encode(&event.body);
+    let (issuer, submitter) = (event.issuer.as_str(), event.submitter.as_str());
+    let issuer = if event.issuer.is_operator() {
+        ""
+    } else {
+        issuer
+    };
+    let read = codec::decode(number, issuer, submitter, event.learner, &bytes).unwrap();
+    assert_eq!(read, *event);
+    read
+}
+
+/// Two states know the same.
+pub(crate) fn assert_same(one: &State, other: &State) {
+    assert_eq!(one.size(), other.size());
+    assert_eq!(one.opened(), other.opened());
+    assert_eq!(one.registry(), other.registry());
+    assert_eq!(one.awaited(), other.awaited());
+    let (one, other): (Vec<Fact>, Vec<Fact>) = (one.facts().collect(), other.facts().collect());
+    assert_eq!(one, other);
+}
+
+fn holds(invariant: Result<(), must::Broken>) {
+    if let Err(broken) = invariant {
+        panic!("{broken}");
+    }
+}
+
+/// A complete state never lacks a fact.
+fn known<T>(decided: Result<T, Refusal>) -> Result<T, Rejection> {
+    match decided {
+        Ok(done) => Ok(done),
+        Err(Refusal::Rejected(rejection)) => Err(rejection),
+        Err(Refusal::Unloaded(need)) => panic!("lacks {need:?}"),
+    }
+}
