@@ -48,12 +48,9 @@ impl Admission {
     }
 
     /// Stops judging: the record at this position cannot be taken in.
-    pub(crate) fn stop(&mut self, position: u64, why: &str, out: &mut Gathered) {
-        if self.stopped.is_none() && out.covers(position) {
-            out.note(
-                position,
-                format!("re-admission stops at position {position}: {why}"),
-            );
+    pub(crate) fn stop(&mut self, position: u64, why: &'static str, out: &mut Gathered) {
+        if self.stopped.is_none() && out.limit.is_none_or(|limit| position <= limit) {
+            out.stop(position, why);
         }
         self.stopped.get_or_insert(position);
     }

@@ -14,6 +14,8 @@ pub(crate) struct Gathered {
     pub(crate) limit: Option<u64>,
     pub(crate) findings: First<Finding>,
     pub(crate) notes: First<(u64, String)>,
+    /// Where re-admission had to stop, and why: the first of all passes.
+    pub(crate) stop: Option<(u64, &'static str)>,
     pub(crate) admissions: Admissions,
     pub(crate) erased: u64,
 }
@@ -24,6 +26,7 @@ impl Gathered {
             limit: None,
             findings: First::new(),
             notes: First::new(),
+            stop: None,
             admissions: Admissions::default(),
             erased: 0,
         }
@@ -54,5 +57,25 @@ impl Gathered {
     /// Keeps a note about what happens at a position.
     pub(crate) fn note(&mut self, position: u64, text: String) {
         self.notes.put((position, text));
+    }
+
+    /// Re-admission had to stop at a position.
+    pub(crate) fn stop(&mut self, position: u64, why: &'static str) {
+        let stop = (position, why);
+        self.stop = Some(self.stop.map_or(stop, |before| before.min(stop)));
+    }
+
+    /// The notes, in order of position.
+    pub(crate) fn notes(&mut self) -> Vec<String> {
+        if let Some((position, why)) = self.stop.take() {
+            let note = format!("re-admission stops at position {position}: {why}");
+            self.note(position, note);
+        }
+        let notes = std::mem::replace(&mut self.notes, First::new());
+        notes
+            .into_sorted()
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect()
     }
 }

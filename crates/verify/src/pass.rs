@@ -4,7 +4,7 @@
 //! by share when it does not. One thread reads, hashes and decodes; the caller's folds, in order.
 
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use chain::{Handle, Leaf};
 use durable::Fs;
@@ -80,8 +80,9 @@ pub(crate) fn run<F: Fs>(
 ) -> Result<(), CouldNotRun> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let reader = scope.spawn(move || send_log(fs, dir, pass, &sender));
-        fold_all(receiver, fold);
+        let (spent_sender, spent) = channel();
+        let reader = scope.spawn(move || send_log(fs, dir, pass, &sender, &spent));
+        fold_all(receiver, &spent_sender, fold);
         match reader.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -94,6 +95,7 @@ fn send_log<F: Fs>(
     dir: &Directory,
     pass: &Pass<'_>,
     sender: &SyncSender<Batch>,
+    spent: &Receiver<Batch>,
 ) -> Result<(), CouldNotRun> {
     let mut batch = Vec::new();
     let mut records = 0;
@@ -110,6 +112,8 @@ fn send_log<F: Fs>(
         batch.push(found);
         if records >= BATCH_RECORDS {
             records = 0;
+            // Freed by the thread that allocated it, and not by the busier one.
+            spent.try_iter().for_each(drop);
             return sender.send(std::mem::take(&mut batch)).map_err(|_| Hangup);
         }
         Ok(())
@@ -124,12 +128,16 @@ fn send_log<F: Fs>(
     }
 }
 
-fn fold_all(receiver: Receiver<Batch>, fold: &mut Fold<'_>) {
-    for found in receiver.into_iter().flatten() {
-        match found {
-            Found::Block(block) => fold.block(&block),
-            Found::Other(item) => fold.item(item),
+fn fold_all(receiver: Receiver<Batch>, spent: &Sender<Batch>, fold: &mut Fold<'_>) {
+    for batch in receiver {
+        for found in &batch {
+            match found {
+                Found::Block(block) => fold.block(block),
+                Found::Other(item) => fold.item(item),
+            }
         }
+        // The reader may have ended; then it is freed here.
+        let _ = spent.send(batch);
     }
 }
 
@@ -148,13 +156,13 @@ pub(crate) struct Fold<'a> {
 }
 
 impl Fold<'_> {
-    fn item(&mut self, item: Item) {
+    fn item(&mut self, item: &Item) {
         match item {
-            Item::Finding(finding) if self.pass.structure => self.out.find(finding),
-            Item::Note(note) if self.pass.structure => self.out.note(u64::MAX, note),
+            Item::Finding(finding) if self.pass.structure => self.out.find(finding.clone()),
+            Item::Note(note) if self.pass.structure => self.out.note(u64::MAX, note.clone()),
             Item::Mark if self.pass.structure => self.structure.counts.head_marks += 1,
-            Item::Read(bytes) => (self.progress)(bytes),
-            Item::Lost(range) => self.lose(&range),
+            Item::Read(bytes) => (self.progress)(*bytes),
+            Item::Lost(range) => self.lose(range),
             _ => {}
         }
     }

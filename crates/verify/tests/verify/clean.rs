@@ -1,5 +1,9 @@
 //! Ledgers that are as they must be.
 
+use std::path::Path;
+
+use creditbank_verify::{Options, Progress};
+use durable::{File, Fs, Mode, SimFs};
 use expect_test::expect;
 
 use crate::bank::Bank;
@@ -45,5 +49,42 @@ fn layouts_make_no_difference() {
         assert!(report.clean, "{segment_bytes} {align}: {report}");
         assert_eq!(report.head, expected.head);
         assert_eq!(report.admissions, expected.admissions);
+    }
+}
+
+/// A server goes on while it is verified: in several passes, each sees more than the one before.
+#[test]
+fn what_is_appended_meanwhile_is_not_this_reports() {
+    let bank = Bank::sample();
+    let layout = Layout {
+        segment_bytes: 1 << 16,
+        align: 1,
+        mark: false,
+    };
+    let whole = Image::laid_out(&bank.blocks, layout);
+    for n_blocks in [2, 5, 7] {
+        let before = Image::laid_out(&bank.blocks[..n_blocks], layout);
+        let expected = before.verify_once();
+        let (fs, dir) = (SimFs::new(), Path::new("/bank"));
+        before.put(&fs, dir);
+        let options = Options {
+            shares: Some(3),
+            ..Options::default()
+        };
+        let mut n_written = n_blocks;
+        let mut append = |progress: Progress| {
+            // Once for each pass: at its end.
+            let is_end = progress.bytes_done.is_multiple_of(1 << 16);
+            if let (true, Some(at)) = (is_end, whole.places.get(n_written)) {
+                let bytes = &whole.segments[0].as_ref().unwrap()[at.start..at.start + at.len];
+                let file = fs.open(&dir.join("log/00000000.seg"), Mode::Write).unwrap();
+                file.write_all_at(bytes, u64::try_from(at.start).unwrap())
+                    .unwrap();
+                n_written += 1;
+            }
+        };
+        let report = creditbank_verify::verify(&fs, dir, &options, &mut append).unwrap();
+        assert_eq!(report, expected, "{n_blocks}");
+        assert!(n_written > n_blocks);
     }
 }

@@ -52,7 +52,8 @@ fn a_clean_ledger() {
         erased bodies 0
         on disk       8,192 bytes; segments 2, blocks 8, head marks 1
         re-admitted   23 of 23
-    "#]].assert_eq(&shown(dir.path(), &["DIR"]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["DIR"]));
     expect![[r#"
         exit 0
         {
@@ -86,7 +87,8 @@ fn a_clean_ledger() {
           "findings": [],
           "notes": []
         }
-    "#]].assert_eq(&shown(dir.path(), &["DIR", "--json"]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["DIR", "--json"]));
 }
 
 #[test]
@@ -137,13 +139,17 @@ fn a_torn_ledger() {
     "#]].assert_eq(&shown(dir.path(), &["DIR", "--expect-head", &head]));
 }
 
-#[test]
-fn a_tampered_ledger() {
+fn tampered() -> tempfile::TempDir {
     let mut image = Image::of(&Bank::sample());
     let at = image.places[3];
     image.segment(at.segment)[at.start + 270] ^= 1;
     image.segment(at.segment)[at.start + 800] ^= 1;
-    let dir = on_disk(&image);
+    on_disk(&image)
+}
+
+#[test]
+fn a_tampered_ledger() {
+    let dir = tampered();
     expect![[r#"
         exit 1
         NOT CLEAN: 2 findings, the first at position 11, segment 0, byte 2915
@@ -165,7 +171,13 @@ fn a_tampered_ledger() {
           broken:   a body is what its leaf commits to
           expected: body commitment a2161c01..
           found:    body commitment a209259d..
-    "#]].assert_eq(&shown(dir.path(), &["DIR"]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["DIR"]));
+}
+
+#[test]
+fn a_tampered_ledger_for_programs() {
+    let dir = tampered();
     expect![[r#"
         exit 1
         {
@@ -216,7 +228,8 @@ fn a_tampered_ledger() {
           ],
           "notes": []
         }
-    "#]].assert_eq(&shown(dir.path(), &["DIR", "--json"]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["DIR", "--json"]));
 }
 
 #[test]
@@ -247,7 +260,8 @@ fn a_reordered_ledger() {
           broken:   a segment continues the head before it
           expected: head 16:3ed09d3d..
           found:    head 11:e47f3978..
-    "#]].assert_eq(&shown(dir.path(), &["DIR"]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["DIR"]));
 }
 
 #[test]
@@ -267,7 +281,8 @@ fn an_expected_head() {
         erased bodies 0
         on disk       8,192 bytes; segments 2, blocks 8, head marks 1
         re-admitted   23 of 23
-    "#]].assert_eq(&shown(dir.path(), &["DIR", "--expect-head", &head]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["DIR", "--expect-head", &head]));
     let other = head
         .replace(':', ":00")
         .get(..head.len())
@@ -292,7 +307,8 @@ fn what_cannot_be_verified() {
     expect![[r#"
         exit 2
         could not verify: there is no directory /nowhere/at/all; give the data directory of a ledger
-    "#]].assert_eq(&shown(dir.path(), &["/nowhere/at/all"]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["/nowhere/at/all"]));
     expect![[r#"
         exit 2
         error: the following required arguments were not provided:
@@ -301,14 +317,16 @@ fn what_cannot_be_verified() {
         Usage: creditbank-verify <DIR>
 
         For more information, try '--help'.
-    "#]].assert_eq(&shown(dir.path(), &[]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &[]));
     let image = Image::of(&Bank::sample());
     let dir = on_disk(&image);
     let log = dir.path().join("log");
     expect![[r#"
         exit 2
         could not verify: DIR is the log of a ledger; give the directory above it
-    "#]].assert_eq(&shown(&log, &["DIR"]));
+    "#]]
+    .assert_eq(&shown(&log, &["DIR"]));
     let file = log.join("00000000.seg");
     assert!(shown(&file, &["DIR"]).starts_with("exit 2\n"));
 }

@@ -7,6 +7,7 @@ mod clean;
 mod cli;
 mod erasure;
 mod forge;
+mod history;
 mod image;
 mod structure;
 mod tamper;

@@ -6,7 +6,7 @@ use chain::Block;
 use creditbank_verify::Options;
 
 use crate::bank::Bank;
-use crate::image::{Image, Layout, findings, first, short};
+use crate::image::{Image, Layout, findings, short};
 
 fn found(image: &Image, expected: Expect) {
     let report = image.verify();
@@ -354,7 +354,7 @@ fn more_than_a_block_after_the_end_is_no_torn_tail() {
             expected at most 8388608 bytes after the last block
             found 8388609 bytes that are neither block nor zero
     "#]]
-    .assert_eq(&first(&report));
+    .assert_eq(&findings(&report));
     image.segment(0)[end + (8 << 20)..].fill(0);
     let report = image.verify_once();
     assert!(report.clean, "{report}");
