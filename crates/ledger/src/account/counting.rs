@@ -41,12 +41,19 @@ pub(super) enum Why {
     Duplicate(Option<RecordName>),
 }
 
-/// What of a holding its parts depend on.
+/// What of a holding decides whether its parts are stood for, and it itself.
 #[derive(PartialEq, Eq)]
 struct Link {
     attached: bool,
     stands: bool,
     part_of: Option<RecordName>,
+}
+
+/// A holding whose [`Link`] has changed.
+struct Relinked {
+    idx: usize,
+    /// Whether its parts were stood for, by it or by what stood for it.
+    gave: bool,
 }
 
 impl Account {
@@ -58,11 +65,10 @@ impl Account {
         touched: &[usize],
         mutate: impl FnOnce(&mut Account),
     ) {
-        let before: Vec<bool> = touched
+        let before: Vec<(Link, bool)> = touched
             .iter()
-            .map(|idx| self.holdings[*idx].attached)
+            .map(|idx| (self.link(*idx), self.gives(*idx)))
             .collect();
-        let links: Vec<Link> = touched.iter().map(|idx| self.link(*idx)).collect();
         let mut affected = BTreeSet::new();
         for idx in touched {
             affected.extend(self.detach(*idx));
@@ -73,13 +79,18 @@ impl Account {
         }
         let changed = touched
             .iter()
-            .zip(&links)
-            .filter(|(idx, link)| self.link(**idx) != **link);
-        let roots: Vec<usize> = changed.map(|(idx, _)| *idx).collect();
+            .zip(&before)
+            .filter(|(idx, b)| self.link(**idx) != b.0);
+        let roots: Vec<Relinked> = changed
+            .map(|(idx, (_, gave))| Relinked {
+                idx: *idx,
+                gave: *gave,
+            })
+            .collect();
         affected.extend(self.settle_parts(&roots));
-        for (idx, was_attached) in touched.iter().zip(before) {
+        for (idx, (link, _)) in touched.iter().zip(before) {
             affected.remove(idx);
-            if was_attached || self.holdings[*idx].attached {
+            if link.attached || self.holdings[*idx].attached {
                 self.recount(*idx, cause, cause.kind);
             }
         }
@@ -231,27 +242,48 @@ impl Account {
         }
     }
 
-    /// Settles again which of these holdings and their parts, at every depth, are stood for; gives those
-    /// looked at. Starts from "none is" and goes down from what stands, so that a circle does not keep
-    /// itself up after what stood for it has gone.
-    fn settle_parts(&mut self, roots: &[usize]) -> BTreeSet<usize> {
-        let mut unsettled: BTreeSet<usize> = roots.iter().copied().collect();
-        let mut open: Vec<usize> = roots.to_vec();
+    /// Whether its parts are stood for, by it or by what stands for it.
+    fn gives(&self, idx: usize) -> bool {
+        let held = &self.holdings[idx];
+        held.attached && (stands_for_parts(held) || held.covered)
+    }
+
+    /// Settles which holdings are stood for, after these have changed; gives those looked at.
+    ///
+    /// First all that hung on the changed ones are taken to be stood for no more, then those are found
+    /// again that still are. So a circle cannot keep itself up after what stood for it has gone. What
+    /// stands for its parts by itself ends both searches: they do not change.
+    fn settle_parts(&mut self, roots: &[Relinked]) -> BTreeSet<usize> {
+        let mut unsettled: BTreeSet<usize> = roots.iter().map(|root| root.idx).collect();
+        let mut open: Vec<usize> = roots
+            .iter()
+            .filter(|r| r.gave)
+            .map(|root| root.idx)
+            .collect();
         while let Some(idx) = open.pop() {
-            open.extend(self.parts_of(idx).filter(|part| unsettled.insert(*part)));
+            for part in self.parts_of(idx).filter(|part| unsettled.insert(*part)) {
+                let held = &self.holdings[part];
+                if held.covered && !stands_for_parts(held) {
+                    open.push(part);
+                }
+            }
         }
         for idx in &unsettled {
             self.holdings[*idx].covered = false;
         }
-        let is_covered = |idx: &usize| {
-            let held = &self.holdings[*idx];
-            let whole = part_of(held).and_then(|whole| self.by_name.get(whole));
-            let whole = whole.map(|whole| &self.holdings[*whole]);
-            held.attached && whole.is_some_and(|w| w.attached && (stands_for_parts(w) || w.covered))
+        let whole_gives = |idx: &usize| {
+            let whole = part_of(&self.holdings[*idx]).and_then(|whole| self.by_name.get(whole));
+            self.holdings[*idx].attached && whole.is_some_and(|whole| self.gives(*whole))
         };
-        let mut open: Vec<usize> = unsettled.iter().copied().filter(is_covered).collect();
+        let mut open: Vec<usize> = unsettled.iter().copied().filter(whole_gives).collect();
+        for root in roots.iter().filter(|root| self.gives(root.idx)) {
+            open.extend(self.parts_of(root.idx));
+        }
         while let Some(idx) = open.pop() {
-            if !std::mem::replace(&mut self.holdings[idx].covered, true) {
+            unsettled.insert(idx);
+            if !std::mem::replace(&mut self.holdings[idx].covered, true)
+                && !stands_for_parts(&self.holdings[idx])
+            {
                 open.extend(self.parts_of(idx));
             }
         }

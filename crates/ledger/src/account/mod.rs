@@ -9,7 +9,7 @@
 //! with the account as long as that chain is. What lies on a chain that is not with the account (not
 //! taken in yet, given back) is kept up to date silently, and comes in as it stands when the chain does.
 //!
-//! [`holding`] says what an achievement in the account is, [`counting`] which of them count, `apply` what
+//! [`holding`] says what an achievement in the account is, `counting` which of them count, `apply` what
 //! each event does, [`balance`] and [`statement`] are the two answers.
 
 mod apply;
