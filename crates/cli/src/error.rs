@@ -62,7 +62,7 @@ impl Refusal {
         Self {
             code: status.code(),
             reason: info.map(|info| info.reason).unwrap_or_default(),
-            message: status.message().to_owned(),
+            message: sentence(status),
             fields: violations
                 .into_iter()
                 .map(|violation| (violation.field, violation.description))
@@ -164,13 +164,16 @@ impl fmt::Display for Failure {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.message.is_empty() {
-            write!(f, "the server answered {:?}", self.code)?;
-        } else {
-            f.write_str(&self.message)?;
+        match (self.fields.len(), self.message.as_str()) {
+            (0 | 1, "") => write!(f, "the server answered {:?}", self.code)?,
+            (0 | 1, message) => f.write_str(message)?,
+            (count, _) => write!(f, "{count} fields need mending")?,
         }
         for (field, problem) in &self.fields {
-            write!(f, "\n  field   {field}: {problem}")?;
+            write!(f, "\n  field   {field}")?;
+            if self.fields.len() > 1 || !self.message.contains(problem.as_str()) {
+                write!(f, ": {problem}")?;
+            }
         }
         if !self.reason.is_empty() {
             write!(f, "\n  reason  {}", self.reason)?;
@@ -190,12 +193,20 @@ impl From<Status> for Failure {
     }
 }
 
+/// What a status says. One with a source was made on this side, out of a broken connection.
+fn sentence(status: &Status) -> String {
+    match std::error::Error::source(status) {
+        Some(source) => format!("the server cannot be reached: {}", root_cause(source)),
+        None => status.message().to_owned(),
+    }
+}
+
 /// An error with all its causes, for errors whose parts each say something.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = plain(error);
     let mut next = error.source();
     while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
+        text.push_str(&format!(": {}", plain(cause)));
         next = cause.source();
     }
     text
@@ -207,12 +218,13 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    let text = innermost.to_string();
-    // The system's number says nothing to a registrar.
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
+    plain(innermost).to_lowercase()
+}
+
+/// Without the system's number, which says nothing to a registrar.
+fn plain(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]
@@ -239,7 +251,7 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             "size.amount has more than 3 decimal places\n  \
-             field   size.amount: has more than 3 decimal places\n  reason  MALFORMED"
+             field   size.amount\n  reason  MALFORMED"
         );
         assert_eq!(failure.to_json()["error"]["metadata"]["limit"], "3");
         assert_eq!(failure.exit_code(), ExitCode::from(REFUSED));

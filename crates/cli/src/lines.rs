@@ -99,10 +99,43 @@ fn explain(plain: &str, text: &str, ends_early: bool) -> String {
             return format!("{found}expected {ours}");
         }
     }
+    if let Some(better) = plain.strip_prefix("unknown field `").and_then(meant) {
+        return better;
+    }
     match plain.split_once("expected struct ") {
         Some((found, _)) => format!("{found}expected an object {{...}}"),
         None => plain.to_owned(),
     }
+}
+
+/// The key that was probably meant, out of `KEY`, expected one of `A`, `B`, `C`.
+fn meant(rest: &str) -> Option<String> {
+    let (key, expected) = rest.split_once('`')?;
+    let known = expected.split('`').skip(1).step_by(2);
+    let near = known.map(|known| (distance(key, known), known)).min()?;
+    let (steps, known) = near;
+    (steps <= 2 || known.contains(key) || key.contains(known))
+        .then(|| format!("unknown field `{key}`; `{known}` is one that exists"))
+}
+
+/// How many characters to add, drop or change to get from one word to the other (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, found) in from.chars().enumerate() {
+        let mut corner = index;
+        let mut left = index + 1;
+        for (cell, wanted) in row.iter_mut().skip(1).zip(&to) {
+            let change = corner + usize::from(found != *wanted);
+            corner = *cell;
+            left = change.min(left + 1).min(*cell + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -126,6 +159,8 @@ mod tests {
         r#"{"size":{"amount":4,"unit":"ects"}}"#,
         r#"{"size":{"amount":2.5,"unit":"ects"}}"#,
         r#"{"size":{"amount":"4","units":"ects"}}"#,
+        r#"{"awarrded":"2026-11-21"}"#,
+        r#"{"issuer":"a"}"#,
         r#"{"learner":{"email":"x"}}"#,
         r#"{"learner":{"handle":"x","student":{}}}"#,
         r#"{"learner":{}}"#,
@@ -165,7 +200,11 @@ mod tests {
             {"size":{"amount":2.5,"unit":"ects"}}
               column 21: invalid type: floating point `2.5`, expected a string; write it in quotes
             {"size":{"amount":"4","units":"ects"}}
-              column 29: unknown field `units`, expected `amount` or `unit`
+              column 29: unknown field `units`; `unit` is one that exists
+            {"awarrded":"2026-11-21"}
+              column 11: unknown field `awarrded`; `awarded` is one that exists
+            {"issuer":"a"}
+              column 9: unknown field `issuer`; `issuer_id` is one that exists
             {"learner":{"email":"x"}}
               column 19: unknown field `email`, expected one of `handle`, `student`, `document`
             {"learner":{"handle":"x","student":{}}}
@@ -201,6 +240,19 @@ mod tests {
             ﻿{}
               column 1: this is not JSON; a line must be one JSON object
         "#]].assert_eq(&said.concat());
+    }
+
+    #[test]
+    fn distances_count_single_changes() {
+        for (from, to, steps) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("ab", "", 2),
+            ("awarrded", "awarded", 1),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(from, to), steps, "{from} {to}");
+        }
     }
 
     #[test]

@@ -58,7 +58,8 @@ pub(crate) async fn run(global: &Global, args: &SubmitArgs) -> Result<ExitCode, 
     let time = report.progress.finish();
     crate::output::note(&report.tally.summary(time, args.validate_only));
     if let Some(refusal) = refusal {
-        crate::output::note(&format!("error: {refusal}"));
+        let read = report.tally.total() + report.tally.blank;
+        crate::output::note(&format!("error: {refusal}\nstopped at line {read}"));
         return Ok(ExitCode::from(COULD_NOT_RUN));
     }
     Ok(ExitCode::from(if report.tally.is_clean() {

@@ -71,7 +71,9 @@ impl OutcomeLine {
         };
         this.message = match outcome.pending_reason() {
             v1::PendingReason::Unspecified => None,
-            v1::PendingReason::Unlinked => Some("belongs to no learner yet".to_owned()),
+            v1::PendingReason::Unlinked => {
+                Some("the number or document belongs to no learner yet".to_owned())
+            }
             v1::PendingReason::IdentityMismatch => {
                 Some("the document is known, but name or birth date differs".to_owned())
             }
@@ -167,6 +169,11 @@ impl OutcomeLine {
     }
 }
 
+/// One line, two lines.
+fn lines(count: u64) -> &'static str {
+    if count == 1 { "line" } else { "lines" }
+}
+
 fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -229,7 +236,11 @@ impl Tally {
         } else {
             counts.join(", ")
         };
-        let mut text = format!("{total} lines in {}: {list}", seconds(time));
+        let mut text = format!(
+            "{total} {} in {}: {list}",
+            lines(self.total()),
+            seconds(time)
+        );
         for (reason, count) in &self.reasons {
             text.push_str(&format!("\n  rejected  {count:>6}  {reason}"));
         }
@@ -243,7 +254,11 @@ impl Tally {
             text.push_str("\n  send the file again when the server is back: that is safe");
         }
         if self.blank > 0 {
-            text.push_str(&format!("\n  {} empty lines passed over", self.blank));
+            text.push_str(&format!(
+                "\n  {} empty {} passed over",
+                self.blank,
+                lines(self.blank)
+            ));
         }
         text
     }
@@ -302,7 +317,7 @@ mod tests {
         assert_eq!(
             tally.summary(Duration::from_millis(250), false),
             "2 lines in 0.2 s: 1 rejected, 1 without an answer\n  rejected       1  WINDOW_FROZEN\n  \
-             send the file again when the server is back: that is safe\n  1 empty lines passed over"
+             send the file again when the server is back: that is safe\n  1 empty line passed over"
         );
     }
 }
