@@ -222,6 +222,11 @@ fn every_refusal_reads() {
 }
 
 #[test]
+fn the_table_is_in_order_of_precedence() {
+    assert!(every_rejection().is_sorted());
+}
+
+#[test]
 fn only_a_taken_name_is_already_exists() {
     let taken: Vec<&str> = every_rejection()
         .filter(|rejection| code(rejection) == Code::AlreadyExists)
