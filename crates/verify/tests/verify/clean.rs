@@ -52,6 +52,25 @@ fn layouts_make_no_difference() {
     }
 }
 
+#[test]
+fn a_ledger_that_does_not_fit_the_memory_is_read_several_times_and_gets_the_same_report() {
+    let image = Image::of(&Bank::sample());
+    let expected = image.verify_once();
+    let (fs, dir) = (SimFs::new(), Path::new("/bank"));
+    image.put(&fs, dir);
+    let options = Options {
+        memory_bytes: 10_000,
+        ..Options::default()
+    };
+    let mut seen = Vec::new();
+    let report = creditbank_verify::verify(&fs, dir, &options, &mut |progress| seen.push(progress));
+    assert_eq!(report.unwrap(), expected);
+    let last = seen.last().unwrap();
+    assert_eq!(last.bytes_done, last.bytes_total);
+    assert!(last.bytes_total > 2 * expected.counts.bytes, "{last:?}");
+    assert!(seen.is_sorted_by_key(|progress| progress.bytes_done));
+}
+
 /// A server goes on while it is verified: in several passes, each sees more than the one before.
 #[test]
 fn what_is_appended_meanwhile_is_not_this_reports() {

@@ -180,73 +180,68 @@ fn a_flipped_byte_in_a_leaf_is_found() {
         ("learner's previous position", 51),
         ("learner's previous hash", 60),
         ("previous hash", 90),
-        ("commitment", 120),
     ];
     let offsets = fields.map(|(class, offset)| (class, segment, leaf + offset));
     flips(
         &image,
         &offsets,
         expect![[r#"
-        version
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum 812cb0bd..
-            found 493bbc16..; beneath it: bad leaf at position 12: expected leaf version 1, found 17
-          note: re-admission stops at position 11: records cannot be read from here on
-        position
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum d75a70e1..
-            found 493bbc16..; beneath it: expected position 12, found 28
-          note: re-admission stops at position 11: records cannot be read from here on
-        recorded-at
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum 3bc8c17e..
-            found 493bbc16..; beneath it: expected recorded-at 1795219203000000 at position 12, found 1795219203000016
-          note: re-admission stops at position 11: records cannot be read from here on
-        kind
-          position 13, segment 0, byte 2915: a_block_is_sound
-            expected block checksum ef2f1e6e..
-            found 493bbc16..; beneath it: expected previous hash 574ac09b.. at position 13, found 4d1afcdd..
-          note: re-admission stops at position 11: records cannot be read from here on
-        handle
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum f02b483d..
-            found 493bbc16..; beneath it: the learner link at position 12 does not match the leaf at 11
-          note: re-admission stops at position 11: records cannot be read from here on
-        revision
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum 3842b00a..
-            found 493bbc16..; beneath it: the learner link at position 12 does not match the leaf at 11
-          note: re-admission stops at position 11: records cannot be read from here on
-        learner's previous position
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum 62d11780..
-            found 493bbc16..; beneath it: bad leaf at position 12: expected the learner's previous record before position 12, found 27
-          note: re-admission stops at position 11: records cannot be read from here on
-        learner's previous hash
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum f84444ac..
-            found 493bbc16..; beneath it: the learner link at position 12 does not match the leaf at 11
-          note: re-admission stops at position 11: records cannot be read from here on
-        previous hash
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum e29c2655..
-            found 493bbc16..; beneath it: expected previous hash f9877a9e.. at position 12, found f9877a9e..
-          note: re-admission stops at position 11: records cannot be read from here on
-        commitment
-          position 13, segment 0, byte 2915: a_block_is_sound
-            expected block checksum afe2fed6..
-            found 493bbc16..; beneath it: expected previous hash 936ed059.. at position 13, found 4d1afcdd..
-          note: re-admission stops at position 11: records cannot be read from here on
-    "#]],
+            version
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum 812cb0bd..
+                found 493bbc16..; beneath it: bad leaf at position 12: expected leaf version 1, found 17
+              note: re-admission stops at position 11: records cannot be read from here on
+            position
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum d75a70e1..
+                found 493bbc16..; beneath it: expected position 12, found 28
+              note: re-admission stops at position 11: records cannot be read from here on
+            recorded-at
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum 3bc8c17e..
+                found 493bbc16..; beneath it: expected recorded-at 1795219203000000 at position 12, found 1795219203000016
+              note: re-admission stops at position 11: records cannot be read from here on
+            kind
+              position 13, segment 0, byte 2915: a_block_is_sound
+                expected block checksum ef2f1e6e..
+                found 493bbc16..; beneath it: expected previous hash 574ac09b.. at position 13, found 4d1afcdd..
+              note: re-admission stops at position 11: records cannot be read from here on
+            handle
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum f02b483d..
+                found 493bbc16..; beneath it: the learner link at position 12 does not match the leaf at 11
+              note: re-admission stops at position 11: records cannot be read from here on
+            revision
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum 3842b00a..
+                found 493bbc16..; beneath it: the learner link at position 12 does not match the leaf at 11
+              note: re-admission stops at position 11: records cannot be read from here on
+            learner's previous position
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum 62d11780..
+                found 493bbc16..; beneath it: bad leaf at position 12: expected the learner's previous record before position 12, found 27
+              note: re-admission stops at position 11: records cannot be read from here on
+            learner's previous hash
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum f84444ac..
+                found 493bbc16..; beneath it: the learner link at position 12 does not match the leaf at 11
+              note: re-admission stops at position 11: records cannot be read from here on
+            previous hash
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum e29c2655..
+                found 493bbc16..; beneath it: expected previous hash f9877a9e.. at position 12, found f9877a9e..
+              note: re-admission stops at position 11: records cannot be read from here on
+        "#]],
     );
 }
 
 #[test]
-fn a_flipped_byte_in_a_leafs_institutions_is_found() {
+fn a_flipped_byte_at_the_end_of_a_leaf_is_found() {
     let bank = Bank::sample();
     let image = Image::of(&bank);
     let (segment, _, leaf, _) = second_record(&bank, &image);
     let fields = [
+        ("commitment", 120),
         ("length of the issuer", 148),
         ("issuer", 149),
         ("length of the submitter", 152),
@@ -257,27 +252,32 @@ fn a_flipped_byte_in_a_leafs_institutions_is_found() {
         &image,
         &offsets,
         expect![[r#"
-        length of the issuer
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum c3efc166..
-            found 493bbc16..; beneath it: bad leaf at position 12: expected at least 168 bytes of leaf, found 156
-          note: re-admission stops at position 11: records cannot be read from here on
-        issuer
-          position 13, segment 0, byte 2915: a_block_is_sound
-            expected block checksum 9015174a..
-            found 493bbc16..; beneath it: expected previous hash e031efca.. at position 13, found 4d1afcdd..
-          note: re-admission stops at position 11: records cannot be read from here on
-        length of the submitter
-          position 12, segment 0, byte 2915: a_block_is_sound
-            expected block checksum b50e0266..
-            found 493bbc16..; beneath it: bad leaf at position 12: expected at least 172 bytes of leaf, found 156
-          note: re-admission stops at position 11: records cannot be read from here on
-        submitter
-          position 13, segment 0, byte 2915: a_block_is_sound
-            expected block checksum 40e36372..
-            found 493bbc16..; beneath it: expected previous hash 1df3f785.. at position 13, found 4d1afcdd..
-          note: re-admission stops at position 11: records cannot be read from here on
-    "#]],
+            commitment
+              position 13, segment 0, byte 2915: a_block_is_sound
+                expected block checksum afe2fed6..
+                found 493bbc16..; beneath it: expected previous hash 936ed059.. at position 13, found 4d1afcdd..
+              note: re-admission stops at position 11: records cannot be read from here on
+            length of the issuer
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum c3efc166..
+                found 493bbc16..; beneath it: bad leaf at position 12: expected at least 168 bytes of leaf, found 156
+              note: re-admission stops at position 11: records cannot be read from here on
+            issuer
+              position 13, segment 0, byte 2915: a_block_is_sound
+                expected block checksum 9015174a..
+                found 493bbc16..; beneath it: expected previous hash e031efca.. at position 13, found 4d1afcdd..
+              note: re-admission stops at position 11: records cannot be read from here on
+            length of the submitter
+              position 12, segment 0, byte 2915: a_block_is_sound
+                expected block checksum b50e0266..
+                found 493bbc16..; beneath it: bad leaf at position 12: expected at least 172 bytes of leaf, found 156
+              note: re-admission stops at position 11: records cannot be read from here on
+            submitter
+              position 13, segment 0, byte 2915: a_block_is_sound
+                expected block checksum 40e36372..
+                found 493bbc16..; beneath it: expected previous hash 1df3f785.. at position 13, found 4d1afcdd..
+              note: re-admission stops at position 11: records cannot be read from here on
+        "#]],
     );
 }
 
