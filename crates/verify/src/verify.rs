@@ -54,8 +54,8 @@ pub struct Progress {
 
 /// Memory for one record of which everything is known, in bytes: measured as 390, 20 records a learner.
 const STATE_BYTES_PER_RECORD: u64 = 512;
-/// Memory for the keys of one record, in bytes: measured as 140.
-const KEY_BYTES_PER_RECORD: u64 = 192;
+/// Memory for the keys of one record, in bytes: measured as 210.
+const KEY_BYTES_PER_RECORD: u64 = 256;
 
 /// Verifies the ledger in a data directory: the one that holds `log`.
 ///
