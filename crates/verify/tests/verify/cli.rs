@@ -339,5 +339,6 @@ fn memory_has_a_lower_bound() {
         error: invalid value '15' for '--memory-mib <MIB>': 15 is not in 16..18446744073709551615
 
         For more information, try '--help'.
-    "#]].assert_eq(&shown(dir.path(), &["DIR", "--memory-mib", "15"]));
+    "#]]
+    .assert_eq(&shown(dir.path(), &["DIR", "--memory-mib", "15"]));
 }
