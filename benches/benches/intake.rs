@@ -6,7 +6,8 @@
     clippy::as_conversions,
     clippy::float_arithmetic,
     clippy::print_stdout,
-    reason = "a benchmark prints figures for people"
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures for people, and stops when anything fails"
 )]
 
 use std::path::Path;
@@ -26,16 +27,25 @@ use store::EventStore as _;
 use store_log::{LogStore, Options};
 
 const BATCH: u64 = 500;
-const OPTIONS: WriterOptions = WriterOptions { group_bytes: 1 << 20, facts_max: 1 << 20 };
+const OPTIONS: WriterOptions = WriterOptions {
+    group_bytes: 1 << 20,
+    facts_max: 1 << 20,
+};
 
 type Bank = Engine<LogStore<CountingFs>>;
 
 fn text(value: &str) -> Text {
-    Text { value: value.into(), language: "en".into() }
+    Text {
+        value: value.into(),
+        language: "en".into(),
+    }
 }
 
 fn student(n: u64) -> StudentNumber {
-    StudentNumber { institution: "uni".parse().unwrap(), number: format!("S{n:09}") }
+    StudentNumber {
+        institution: "uni".parse().unwrap(),
+        number: format!("S{n:09}"),
+    }
 }
 
 fn achievement(n: u64) -> Achievement {
@@ -44,7 +54,10 @@ fn achievement(n: u64) -> Achievement {
         achievement_type: "Course".into(),
         code: format!("C{}", n % 1_000),
         titles: vec![text("Introduction to lifelong learning")],
-        size: Some(Size { amount: "3".parse().unwrap(), unit: "ects".into() }),
+        size: Some(Size {
+            amount: "3".parse().unwrap(),
+            unit: "ects".into(),
+        }),
         level: None,
         field: String::new(),
         source_kind: String::new(),
@@ -67,7 +80,10 @@ fn achievement(n: u64) -> Achievement {
 }
 
 fn by_uni(action: Action) -> Command {
-    Command { actor: Actor::Institution("uni".parse().unwrap()), action }
+    Command {
+        actor: Actor::Institution("uni".parse().unwrap()),
+        action,
+    }
 }
 
 /// A ledger with a university and that many learners.
@@ -82,7 +98,9 @@ async fn bank(fs: &CountingFs, dir: &Path, learners: u64) -> Arc<Bank> {
     };
     let vocabulary = vec![Action::PublishCreditUnit(unit)];
     let clock = Arc::new(Clock::system());
-    let (engine, _) = Engine::open(Arc::new(store), clock, OPTIONS, vocabulary).await.unwrap();
+    let (engine, _) = Engine::open(Arc::new(store), clock, OPTIONS, vocabulary)
+        .await
+        .unwrap();
     let profile = InstitutionProfile {
         id: "uni".parse().unwrap(),
         names: vec![text("University")],
@@ -92,7 +110,14 @@ async fn bank(fs: &CountingFs, dir: &Path, learners: u64) -> Arc<Bank> {
         scopes: vec![Scope::default()],
     };
     let register = Action::RegisterInstitution(profile);
-    run(&engine, vec![Command { actor: Actor::Operator, action: register }]).await;
+    run(
+        &engine,
+        vec![Command {
+            actor: Actor::Operator,
+            action: register,
+        }],
+    )
+    .await;
     for from in (0..learners).step_by(500) {
         let some = (from..learners.min(from + BATCH)).map(|n| {
             by_uni(Action::RegisterLearner {
@@ -118,7 +143,12 @@ fn batch(engine: &Bank, from: u64, learners: u64) -> Vec<Command> {
         // A course list is no learner list: neighbours in a batch are different learners.
         let learner = LearnerReference::Student(student(n.wrapping_mul(7_919) % learners));
         let (issuer, fresh) = ("uni".parse().unwrap(), engine.fresh_handle().unwrap());
-        by_uni(Action::Submit { issuer, learner, achievement: achievement(n), fresh })
+        by_uni(Action::Submit {
+            issuer,
+            learner,
+            achievement: achievement(n),
+            fresh,
+        })
     };
     (from..from + BATCH).map(submit).collect()
 }
@@ -156,9 +186,16 @@ async fn blocks_of(engine: &Bank) -> Vec<Block> {
     let mut prev = Head::EMPTY;
     let head = engine.head().await.unwrap();
     while prev.size < head.size {
-        let records = engine.store().read(Position(prev.size), 1 << 18).await.unwrap();
+        let records = engine
+            .store()
+            .read(Position(prev.size), 1 << 18)
+            .await
+            .unwrap();
         let at = records[0].leaf.recorded_at;
-        let one = records.into_iter().take_while(|record| record.leaf.recorded_at == at).collect();
+        let one = records
+            .into_iter()
+            .take_while(|record| record.leaf.recorded_at == at)
+            .collect();
         let block = Block::new(prev, one).unwrap();
         prev = block.head();
         blocks.push(block);
@@ -167,8 +204,11 @@ async fn blocks_of(engine: &Bank) -> Vec<Block> {
 }
 
 fn main() {
-    let (records, learners, runs) =
-        if is_full_size() { (200_000, 20_000, 3) } else { (BATCH, 100, 1) };
+    let (records, learners, runs) = if is_full_size() {
+        (200_000, 20_000, 3)
+    } else {
+        (BATCH, 100, 1)
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut intakes = Vec::new();
     let mut raws = Vec::new();
@@ -193,9 +233,23 @@ fn main() {
         verifies.push(time);
     }
     let (intake, raw, verify) = (median(intakes), median(raws), median(verifies));
-    println!("{records} records, {learners} learners, batches of {BATCH} from 8 tasks, median of {runs}");
-    println!("  engine, durable   {:>9.0} records/s, {syncs} fdatasync", per_second(records, intake));
-    println!("  raw log, durable  {:>9.0} records/s (with learners)", per_second(records + 2 * learners, raw));
-    println!("  verify, all of it {:>9.0} records/s", per_second(records + 2 * learners, verify));
-    println!("  engine / raw log  {:.2}", per_second(records, intake) / per_second(records + 2 * learners, raw));
+    println!(
+        "{records} records, {learners} learners, batches of {BATCH} from 8 tasks, median of {runs}"
+    );
+    println!(
+        "  engine, durable   {:>9.0} records/s, {syncs} fdatasync",
+        per_second(records, intake)
+    );
+    println!(
+        "  raw log, durable  {:>9.0} records/s (with learners)",
+        per_second(records + 2 * learners, raw)
+    );
+    println!(
+        "  verify, all of it {:>9.0} records/s",
+        per_second(records + 2 * learners, verify)
+    );
+    println!(
+        "  engine / raw log  {:.2}",
+        per_second(records, intake) / per_second(records + 2 * learners, raw)
+    );
 }

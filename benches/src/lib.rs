@@ -47,7 +47,10 @@ impl Fs for CountingFs {
 
     fn open(&self, path: &Path, mode: Mode) -> io::Result<CountingFile> {
         let file = OsFs.open(path, mode)?;
-        Ok(CountingFile { file, syncs: Arc::clone(&self.syncs) })
+        Ok(CountingFile {
+            file,
+            syncs: Arc::clone(&self.syncs),
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -106,7 +109,11 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 
 /// Things per second, for printing.
 #[must_use]
-#[allow(clippy::as_conversions, clippy::float_arithmetic, reason = "figures for people")]
+#[allow(
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    reason = "figures for people"
+)]
 pub fn per_second(n: u64, time: Duration) -> f64 {
     n as f64 / time.as_secs_f64().max(1e-9)
 }

@@ -28,51 +28,135 @@ fn row(
 ) -> Row {
     let mut achievement = achievement("bad");
     change(&mut achievement);
-    Row { what, identity: UNI, achievement, code, reason, field }
+    Row {
+        what,
+        identity: UNI,
+        achievement,
+        code,
+        reason,
+        field,
+    }
 }
 
 fn size(amount: &str, unit: &str) -> Option<Size> {
-    Some(Size { amount: amount.into(), unit: unit.into() })
+    Some(Size {
+        amount: amount.into(),
+        unit: unit.into(),
+    })
 }
 
 fn level(framework: &str, code: &str) -> Option<Level> {
-    Some(Level { framework: framework.into(), code: code.into() })
+    Some(Level {
+        framework: framework.into(),
+        code: code.into(),
+    })
 }
 
+#[allow(clippy::too_many_lines, reason = "a table, one row a mistake")]
 fn malformed() -> Vec<Row> {
     let no = |what, change: fn(&mut Achievement), field| {
         row(what, change, Code::InvalidArgument, "MALFORMED", field)
     };
     vec![
         no("no record id", |a| a.record_id.clear(), "record_id"),
-        no("record id too long", |a| a.record_id = "r".repeat(129), "record_id"),
+        no(
+            "record id too long",
+            |a| a.record_id = "r".repeat(129),
+            "record_id",
+        ),
         no("no learner", |a| a.learner = None, "learner"),
         no("no type", |a| a.r#type.clear(), "type"),
-        no("a type that is no word", |a| a.r#type = "Lesson".into(), "type"),
+        no(
+            "a type that is no word",
+            |a| a.r#type = "Lesson".into(),
+            "type",
+        ),
         no("no title", |a| a.titles.clear(), "titles"),
-        no("a title too long", |a| a.titles[0].value = "x".repeat(1_025), "titles[0].value"),
-        no("a control character", |a| a.titles[0].value = "a\u{7}b".into(), "titles[0].value"),
-        no("a line separator", |a| a.titles[0].value = "a\u{2028}b".into(), "titles[0].value"),
-        no("a negative size", |a| a.size = size("-1", "ects"), "size.amount"),
-        no("a size too precise", |a| a.size = size("1.2345", "ects"), "size.amount"),
-        no("an absurd size", |a| a.size = size("100001", "ects"), "size.amount"),
-        no("a size in words", |a| a.size = size("six", "ects"), "size.amount"),
-        no("an exponent", |a| a.size = size("1e3", "ects"), "size.amount"),
+        no(
+            "a title too long",
+            |a| a.titles[0].value = "x".repeat(1_025),
+            "titles[0].value",
+        ),
+        no(
+            "a control character",
+            |a| a.titles[0].value = "a\u{7}b".into(),
+            "titles[0].value",
+        ),
+        no(
+            "a line separator",
+            |a| a.titles[0].value = "a\u{2028}b".into(),
+            "titles[0].value",
+        ),
+        no(
+            "a negative size",
+            |a| a.size = size("-1", "ects"),
+            "size.amount",
+        ),
+        no(
+            "a size too precise",
+            |a| a.size = size("1.2345", "ects"),
+            "size.amount",
+        ),
+        no(
+            "an absurd size",
+            |a| a.size = size("100001", "ects"),
+            "size.amount",
+        ),
+        no(
+            "a size in words",
+            |a| a.size = size("six", "ects"),
+            "size.amount",
+        ),
+        no(
+            "an exponent",
+            |a| a.size = size("1e3", "ects"),
+            "size.amount",
+        ),
         no("no unit", |a| a.size = size("1", ""), "size.unit"),
         no("no date awarded", |a| a.awarded.clear(), "awarded"),
-        no("a date that is none", |a| a.awarded = "2025-02-29".into(), "awarded"),
-        no("a date in another order", |a| a.awarded = "30/06/2025".into(), "awarded"),
-        no("a date with a time", |a| a.awarded = "2025-06-30T00:00:00Z".into(), "awarded"),
-        no("a date before 1900", |a| a.awarded = "0025-06-30".into(), "awarded"),
+        no(
+            "a date that is none",
+            |a| a.awarded = "2025-02-29".into(),
+            "awarded",
+        ),
+        no(
+            "a date in another order",
+            |a| a.awarded = "30/06/2025".into(),
+            "awarded",
+        ),
+        no(
+            "a date with a time",
+            |a| a.awarded = "2025-06-30T00:00:00Z".into(),
+            "awarded",
+        ),
+        no(
+            "a date before 1900",
+            |a| a.awarded = "0025-06-30".into(),
+            "awarded",
+        ),
         no("an unknown enum", |a| a.origin = 99, "origin"),
-        no("a handle that is none", |a| a.learner = handle("xyz"), "learner.handle"),
-        no("transferred from nowhere", |a| a.origin = Origin::Transferred.into(), "source"),
-        no("an institution id that is none", |a| a.issuer_id = "u n i".into(), "issuer_id"),
+        no(
+            "a handle that is none",
+            |a| a.learner = handle("xyz"),
+            "learner.handle",
+        ),
+        no(
+            "transferred from nowhere",
+            |a| a.origin = Origin::Transferred.into(),
+            "source",
+        ),
+        no(
+            "an institution id that is none",
+            |a| a.issuer_id = "u n i".into(),
+            "issuer_id",
+        ),
     ]
 }
 
 fn handle(handle: &str) -> Option<LearnerReference> {
-    Some(LearnerReference { reference: Some(Reference::Handle(handle.into())) })
+    Some(LearnerReference {
+        reference: Some(Reference::Handle(handle.into())),
+    })
 }
 
 fn unknown_and_contradictory() -> Vec<Row> {
@@ -80,20 +164,46 @@ fn unknown_and_contradictory() -> Vec<Row> {
         row(what, change, Code::InvalidArgument, "UNKNOWN_CODE", field)
     };
     let dates = |what, change: fn(&mut Achievement), field| {
-        row(what, change, Code::InvalidArgument, "DATES_CONTRADICT", field)
+        row(
+            what,
+            change,
+            Code::InvalidArgument,
+            "DATES_CONTRADICT",
+            field,
+        )
     };
     vec![
-        unknown("framework", |a| a.level = level("nqf-atlantis", "6"), "level.framework"),
+        unknown(
+            "framework",
+            |a| a.level = level("nqf-atlantis", "6"),
+            "level.framework",
+        ),
         unknown("level", |a| a.level = level("eqf", "9"), "level.code"),
         unknown("unit", |a| a.size = size("1", "florins"), "size.unit"),
         unknown("field", |a| a.field = "9876".into(), "field"),
-        unknown("source kind", |a| a.source_kind = "hearsay".into(), "source_kind"),
-        dates("study ends before it begins", |a| {
-            a.study_from = "2025-05-01".into();
-            a.study_until = "2025-04-01".into();
-        }, "study_from"),
-        dates("awarded before study ends", |a| a.study_until = "2025-07-01".into(), "study_until"),
-        dates("expiry before award", |a| a.expires = "2025-06-29".into(), "awarded"),
+        unknown(
+            "source kind",
+            |a| a.source_kind = "hearsay".into(),
+            "source_kind",
+        ),
+        dates(
+            "study ends before it begins",
+            |a| {
+                a.study_from = "2025-05-01".into();
+                a.study_until = "2025-04-01".into();
+            },
+            "study_from",
+        ),
+        dates(
+            "awarded before study ends",
+            |a| a.study_until = "2025-07-01".into(),
+            "study_until",
+        ),
+        dates(
+            "expiry before award",
+            |a| a.expires = "2025-06-29".into(),
+            "awarded",
+        ),
         row(
             "in the future",
             |a| a.awarded = "2999-01-01".into(),
@@ -115,23 +225,45 @@ fn who_may_not() -> Vec<Row> {
     let as_other = |what, identity, code, reason| Row {
         what,
         identity,
-        achievement: Achievement { issuer_id: String::new(), learner: handle_of_nobody(), ..achievement("bad") },
+        achievement: Achievement {
+            issuer_id: String::new(),
+            learner: handle_of_nobody(),
+            ..achievement("bad")
+        },
         code,
         reason,
         field: "",
     };
     vec![
-        as_other("unknown institution", "institution:nowhere", Code::NotFound, "UNKNOWN_INSTITUTION"),
+        as_other(
+            "unknown institution",
+            "institution:nowhere",
+            Code::NotFound,
+            "UNKNOWN_INSTITUTION",
+        ),
         as_other(
             "suspended institution",
             "institution:suspended",
             Code::FailedPrecondition,
             "INSTITUTION_SUSPENDED",
         ),
-        as_other("out of scope", "institution:college", Code::FailedPrecondition, "OUT_OF_SCOPE"),
+        as_other(
+            "out of scope",
+            "institution:college",
+            Code::FailedPrecondition,
+            "OUT_OF_SCOPE",
+        ),
         Row {
-            achievement: Achievement { issuer_id: "uni".into(), ..achievement("bad") },
-            ..as_other("no delegation", "institution:college", Code::PermissionDenied, "NOT_DELEGATED")
+            achievement: Achievement {
+                issuer_id: "uni".into(),
+                ..achievement("bad")
+            },
+            ..as_other(
+                "no delegation",
+                "institution:college",
+                Code::PermissionDenied,
+                "NOT_DELEGATED",
+            )
         },
     ]
 }
@@ -151,13 +283,31 @@ async fn every_malformed_unknown_or_contradictory_field_is_named() {
         reason: "audit".into(),
         ..Default::default()
     };
-    bank.registry().change_institution_state(acting("operator", suspend)).await.unwrap();
+    bank.registry()
+        .change_institution_state(acting("operator", suspend))
+        .await
+        .unwrap();
     let size = bank.size().await;
     let mut wrong = Vec::new();
-    for row in malformed().into_iter().chain(unknown_and_contradictory()).chain(who_may_not()) {
-        let refusal = bank.submit_as(row.identity, row.achievement).await.expect_err(row.what);
-        let named = row.field.is_empty() || refusal.fields.iter().any(|field| field.ends_with(row.field));
-        if refusal.code != row.code || refusal.reason != row.reason || !named || refusal.sentence.is_empty() {
+    for row in malformed()
+        .into_iter()
+        .chain(unknown_and_contradictory())
+        .chain(who_may_not())
+    {
+        let refusal = bank
+            .submit_as(row.identity, row.achievement)
+            .await
+            .expect_err(row.what);
+        let named = row.field.is_empty()
+            || refusal
+                .fields
+                .iter()
+                .any(|field| field.ends_with(row.field));
+        if refusal.code != row.code
+            || refusal.reason != row.reason
+            || !named
+            || refusal.sentence.is_empty()
+        {
             wrong.push((row.what, row.code, row.reason, row.field, refusal));
         }
     }
@@ -180,16 +330,37 @@ async fn a_record_id_means_one_content_and_one_learner() {
     let again = bank.submit(achievement("r1")).await.unwrap();
     assert_eq!(again.state(), OutcomeState::AlreadyRecorded);
     assert_eq!(again.receipt, first.receipt);
-    let other = Achievement { titles: vec![text("Another")], ..achievement("r1") };
-    assert_eq!(reason(bank.submit(other).await), (Code::AlreadyExists, "RECORD_ID_REUSED".into()));
+    let other = Achievement {
+        titles: vec![text("Another")],
+        ..achievement("r1")
+    };
+    assert_eq!(
+        reason(bank.submit(other).await),
+        (Code::AlreadyExists, "RECORD_ID_REUSED".into())
+    );
     let learner = Some(student("uni", "S2"));
-    let refusal = bank.submit(Achievement { learner, ..achievement("r1") }).await.unwrap_err();
-    assert_eq!((refusal.code, refusal.reason.as_str()), (Code::AlreadyExists, "RECORD_OF_OTHER_LEARNER"));
+    let refusal = bank
+        .submit(Achievement {
+            learner,
+            ..achievement("r1")
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (Code::AlreadyExists, "RECORD_OF_OTHER_LEARNER")
+    );
     assert!(refusal.sentence.contains("r1") && refusal.sentence.contains("reassign"));
     let code = achievement("r1").code;
-    let duplicate = Achievement { code, ..achievement("r2") };
+    let duplicate = Achievement {
+        code,
+        ..achievement("r2")
+    };
     let refused = reason(bank.submit(duplicate).await);
-    assert_eq!(refused, (Code::FailedPrecondition, "DUPLICATE_RESULT".into()));
+    assert_eq!(
+        refused,
+        (Code::FailedPrecondition, "DUPLICATE_RESULT".into())
+    );
     bank.stop_and_verify().await;
 }
 
@@ -203,7 +374,13 @@ async fn the_same_record_in_parallel_and_in_one_batch_has_one_receipt() {
         running.spawn(async move { bank.batch(vec![achievement("r1"), achievement("r1")]).await });
     }
     let outcomes: Vec<RecordOutcome> = running.join_all().await.into_iter().flatten().collect();
-    assert_eq!(outcomes.iter().filter(|o| o.state() == OutcomeState::Recorded).count(), 1);
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|o| o.state() == OutcomeState::Recorded)
+            .count(),
+        1
+    );
     assert!(outcomes.iter().all(|o| o.receipt == outcomes[0].receipt));
     assert_eq!(bank.size().await, size + 1);
 }
@@ -214,7 +391,12 @@ async fn revoke(bank: &Bank, record_id: &str) -> RecordOutcome {
         reason: "fraud".into(),
         ..Default::default()
     };
-    let answer = bank.records().revoke_records(acting(UNI, request)).await.unwrap().into_inner();
+    let answer = bank
+        .records()
+        .revoke_records(acting(UNI, request))
+        .await
+        .unwrap()
+        .into_inner();
     answer.outcomes.into_iter().next().unwrap()
 }
 
@@ -230,7 +412,10 @@ async fn supersede_as(
         expected_revision,
         validate_only: false,
     };
-    let answer = bank.records().supersede_record(acting(identity, request)).await?;
+    let answer = bank
+        .records()
+        .supersede_record(acting(identity, request))
+        .await?;
     Ok(answer.into_inner().outcome.unwrap())
 }
 
@@ -239,7 +424,10 @@ async fn what_is_revoked_foreign_missing_or_stale_cannot_be_changed() {
     let bank = Bank::with_institutions().await;
     bank.submit(achievement("r1")).await.unwrap();
     bank.submit(achievement("r2")).await.unwrap();
-    let new = |id: &str| Achievement { size: size("7", "ects"), ..achievement(id) };
+    let new = |id: &str| Achievement {
+        size: size("7", "ects"),
+        ..achievement(id)
+    };
     let stale = supersede_as(&bank, UNI, new("r1"), Some(0)).await;
     assert_eq!(reason(stale), (Code::Aborted, "STALE_REVISION".into()));
     assert_eq!(revoke(&bank, "r1").await.state(), OutcomeState::Recorded);
@@ -247,67 +435,128 @@ async fn what_is_revoked_foreign_missing_or_stale_cannot_be_changed() {
     assert_eq!(twice.state(), OutcomeState::Rejected);
     assert_eq!(twice.error.unwrap().reason, "RECORD_REVOKED");
     let revoked = supersede_as(&bank, UNI, new("r1"), None).await;
-    assert_eq!(reason(revoked), (Code::FailedPrecondition, "RECORD_REVOKED".into()));
+    assert_eq!(
+        reason(revoked),
+        (Code::FailedPrecondition, "RECORD_REVOKED".into())
+    );
     let missing = supersede_as(&bank, UNI, new("r9"), None).await;
     assert_eq!(reason(missing), (Code::NotFound, "UNKNOWN_RECORD".into()));
-    let foreign = Achievement { issuer_id: "uni".into(), ..new("r2") };
+    let foreign = Achievement {
+        issuer_id: "uni".into(),
+        ..new("r2")
+    };
     let foreign = supersede_as(&bank, "institution:college", foreign, None).await;
-    assert_eq!(reason(foreign), (Code::PermissionDenied, "NOT_DELEGATED".into()));
+    assert_eq!(
+        reason(foreign),
+        (Code::PermissionDenied, "NOT_DELEGATED".into())
+    );
     bank.stop_and_verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unlinked_and_mismatched_learners_are_pending_not_errors() {
     let bank = Bank::with_institutions().await;
-    let document = Document { kind: "sample-id".into(), number: "D1".into() };
+    let document = Document {
+        kind: "sample-id".into(),
+        number: "D1".into(),
+    };
     let profile = LearnerProfile {
         names: vec![text("Ada Sample")],
         documents: vec![document.clone()],
         birth_date: "1990-01-02".into(),
         ..Default::default()
     };
-    let request = RegisterLearnerRequest { profile: Some(profile), ..Default::default() };
-    bank.learners().register_learner(acting("operator", request)).await.unwrap();
+    let request = RegisterLearnerRequest {
+        profile: Some(profile),
+        ..Default::default()
+    };
+    bank.learners()
+        .register_learner(acting("operator", request))
+        .await
+        .unwrap();
     let by_document = |name: &str| {
         let identity = DocumentIdentity {
             document: Some(document.clone()),
             name: name.into(),
             birth_date: "1990-01-02".into(),
         };
-        Some(LearnerReference { reference: Some(Reference::Document(identity)) })
+        Some(LearnerReference {
+            reference: Some(Reference::Document(identity)),
+        })
     };
     let pending = |outcome: RecordOutcome| (outcome.state(), outcome.pending_reason());
-    let unlinked = Achievement { learner: Some(student("uni", "S404")), ..achievement("p1") };
+    let unlinked = Achievement {
+        learner: Some(student("uni", "S404")),
+        ..achievement("p1")
+    };
     let outcome = bank.submit(unlinked).await.unwrap();
-    assert_eq!(pending(outcome), (OutcomeState::Pending, PendingReason::Unlinked));
-    let mismatch = Achievement { learner: by_document("Eve Sample"), ..achievement("p2") };
+    assert_eq!(
+        pending(outcome),
+        (OutcomeState::Pending, PendingReason::Unlinked)
+    );
+    let mismatch = Achievement {
+        learner: by_document("Eve Sample"),
+        ..achievement("p2")
+    };
     let outcome = bank.submit(mismatch).await.unwrap();
-    assert_eq!(pending(outcome), (OutcomeState::Pending, PendingReason::IdentityMismatch));
-    let matching = Achievement { learner: by_document("Ada Sample"), ..achievement("p3") };
-    assert_eq!(bank.submit(matching).await.unwrap().state(), OutcomeState::Recorded);
+    assert_eq!(
+        pending(outcome),
+        (OutcomeState::Pending, PendingReason::IdentityMismatch)
+    );
+    let matching = Achievement {
+        learner: by_document("Ada Sample"),
+        ..achievement("p3")
+    };
+    assert_eq!(
+        bank.submit(matching).await.unwrap().state(),
+        OutcomeState::Recorded
+    );
     bank.stop_and_verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_window_and_an_erased_record_say_so() {
     let bank = Bank::with_institutions().await;
-    let span = |from: &str, until: &str| Some(Span { from: from.into(), until: until.into() });
+    let span = |from: &str, until: &str| {
+        Some(Span {
+            from: from.into(),
+            until: until.into(),
+        })
+    };
     let window = IntakeWindow {
         window_id: "exam-year-2018".into(),
         awarded: span("2018-01-01", "2019-01-01"),
         intake: span("2018-01-01", "2020-01-01"),
         ..Default::default()
     };
-    let request = PublishIntakeWindowRequest { window: Some(window) };
-    bank.registry().publish_intake_window(acting("operator", request)).await.unwrap();
-    let late = Achievement { awarded: "2018-07-01".into(), ..achievement("late") };
+    let request = PublishIntakeWindowRequest {
+        window: Some(window),
+    };
+    bank.registry()
+        .publish_intake_window(acting("operator", request))
+        .await
+        .unwrap();
+    let late = Achievement {
+        awarded: "2018-07-01".into(),
+        ..achievement("late")
+    };
     let refusal = bank.submit(late).await.unwrap_err();
-    assert_eq!((refusal.code, refusal.reason.as_str()), (Code::FailedPrecondition, "WINDOW_FROZEN"));
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (Code::FailedPrecondition, "WINDOW_FROZEN")
+    );
     assert!(refusal.sentence.contains("exam-year-2018"));
 
     let learner_handle = bank.submit(achievement("r1")).await.unwrap().learner_handle;
-    let request = EraseLearnerRequest { learner_handle, scope: ErasureScope::All.into() };
-    let erased = bank.learners().erase_learner(acting("operator", request)).await.unwrap();
+    let request = EraseLearnerRequest {
+        learner_handle,
+        scope: ErasureScope::All.into(),
+    };
+    let erased = bank
+        .learners()
+        .erase_learner(acting("operator", request))
+        .await
+        .unwrap();
     assert_eq!(erased.into_inner().erased_count, 3);
     let refused = reason(bank.submit(achievement("r1")).await);
     assert_eq!(refused, (Code::FailedPrecondition, "ERASED".into()));
@@ -322,20 +571,38 @@ async fn in_a_batch_the_good_are_recorded_and_the_bad_explained_in_order() {
     let outcomes = bank
         .batch(vec![
             achievement("a"),
-            Achievement { size: size("-1", "ects"), ..achievement("b") },
-            Achievement { field: "9876".into(), ..achievement("c") },
+            Achievement {
+                size: size("-1", "ects"),
+                ..achievement("b")
+            },
+            Achievement {
+                field: "9876".into(),
+                ..achievement("c")
+            },
             achievement("d"),
             achievement("a"),
         ])
         .await;
     let states: Vec<_> = outcomes.iter().map(RecordOutcome::state).collect();
     use OutcomeState::{AlreadyRecorded, Recorded, Rejected};
-    assert_eq!(states, [Recorded, Rejected, Rejected, Recorded, AlreadyRecorded]);
-    let ids: Vec<_> = outcomes.iter().map(|outcome| outcome.record_id.as_str()).collect();
+    assert_eq!(
+        states,
+        [Recorded, Rejected, Rejected, Recorded, AlreadyRecorded]
+    );
+    let ids: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| outcome.record_id.as_str())
+        .collect();
     assert_eq!(ids, ["a", "b", "c", "d", "a"]);
-    let fields: Vec<_> =
-        outcomes.iter().filter_map(|o| o.error.as_ref()).map(|e| e.field.as_str()).collect();
-    assert!(fields[0].ends_with("size.amount") && fields[1].ends_with("field"), "{fields:?}");
+    let fields: Vec<_> = outcomes
+        .iter()
+        .filter_map(|o| o.error.as_ref())
+        .map(|e| e.field.as_str())
+        .collect();
+    assert!(
+        fields[0].ends_with("size.amount") && fields[1].ends_with("field"),
+        "{fields:?}"
+    );
     bank.stop_and_verify().await;
 }
 
@@ -343,7 +610,10 @@ async fn in_a_batch_the_good_are_recorded_and_the_bad_explained_in_order() {
 async fn limits_on_batches_and_messages_name_the_limit() {
     let bank = Bank::with_institutions().await;
     let send = |achievements: Vec<Achievement>| {
-        let request = BatchSubmitRecordsRequest { achievements, ..Default::default() };
+        let request = BatchSubmitRecordsRequest {
+            achievements,
+            ..Default::default()
+        };
         let mut records = bank.records();
         async move {
             let answer = records.batch_submit_records(acting(UNI, request)).await;
@@ -353,15 +623,27 @@ async fn limits_on_batches_and_messages_name_the_limit() {
     let empty = send(vec![]).await;
     assert_eq!(empty.code, Code::InvalidArgument);
     let many = send(vec![achievement("r"); 1_001]).await;
-    assert!(matches!(many.code, Code::ResourceExhausted | Code::InvalidArgument), "{many:?}");
+    assert!(
+        matches!(many.code, Code::ResourceExhausted | Code::InvalidArgument),
+        "{many:?}"
+    );
     assert!(many.sentence.contains("1000"), "{many:?}");
-    let evidence = Evidence { uri: format!("https://x/{}", "e".repeat(1_000)), ..Default::default() };
-    let heavy = Achievement { evidence: vec![evidence; 30], ..achievement("heavy") };
+    let evidence = Evidence {
+        uri: format!("https://x/{}", "e".repeat(1_000)),
+        ..Default::default()
+    };
+    let heavy = Achievement {
+        evidence: vec![evidence; 30],
+        ..achievement("heavy")
+    };
     let body = bank.submit(heavy.clone()).await.unwrap_err();
     assert_eq!(body.code, Code::ResourceExhausted, "{body:?}");
     assert!(body.sentence.contains("16384"), "{body:?}");
     let message = send(vec![heavy; 150]).await;
-    assert!(matches!(message.code, Code::ResourceExhausted | Code::OutOfRange), "{message:?}");
+    assert!(
+        matches!(message.code, Code::ResourceExhausted | Code::OutOfRange),
+        "{message:?}"
+    );
     assert!(message.sentence.contains("4194304"), "{message:?}");
     bank.stop_and_verify().await;
 }
@@ -375,9 +657,17 @@ async fn invalid_utf_8_is_refused_and_the_server_goes_on() {
     let mut client = tonic::client::Grpc::new(bank.channel.clone());
     client.ready().await.unwrap();
     let path = "/creditbank.v1.RecordService/SubmitRecord".parse().unwrap();
-    let answer = client.unary(acting(UNI, bytes), path, crate::raw::RawCodec).await;
+    let answer = client
+        .unary(acting(UNI, bytes), path, crate::raw::RawCodec)
+        .await;
     let status = answer.expect_err("not UTF-8");
-    assert!(matches!(status.code(), Code::InvalidArgument | Code::Internal), "{status:?}");
-    assert_eq!(bank.submit(achievement("r1")).await.unwrap().state(), OutcomeState::Recorded);
+    assert!(
+        matches!(status.code(), Code::InvalidArgument | Code::Internal),
+        "{status:?}"
+    );
+    assert_eq!(
+        bank.submit(achievement("r1")).await.unwrap().state(),
+        OutcomeState::Recorded
+    );
     bank.stop_and_verify().await;
 }

@@ -17,24 +17,34 @@ use tonic_types::StatusExt as _;
 pub(crate) struct Bank {
     running: server::Running,
     pub(crate) channel: Channel,
-    pub(crate) dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// A request made as somebody.
 pub(crate) fn acting<T>(identity: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert("creditbank-identity", identity.parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("creditbank-identity", identity.parse().unwrap());
     request
 }
 
 /// A student number of the institution.
 pub(crate) fn student(institution: &str, number: &str) -> LearnerReference {
-    let student = StudentNumber { institution_id: institution.into(), number: number.into() };
-    LearnerReference { reference: Some(Reference::Student(student)) }
+    let student = StudentNumber {
+        institution_id: institution.into(),
+        number: number.into(),
+    };
+    LearnerReference {
+        reference: Some(Reference::Student(student)),
+    }
 }
 
 pub(crate) fn text(value: &str) -> Text {
-    Text { value: value.into(), language: "en".into() }
+    Text {
+        value: value.into(),
+        language: "en".into(),
+    }
 }
 
 /// A well-formed course of `uni` for its student S1.
@@ -45,8 +55,14 @@ pub(crate) fn achievement(record_id: &str) -> Achievement {
         r#type: "Course".into(),
         code: format!("C-{record_id}"),
         titles: vec![text("A course")],
-        size: Some(Size { amount: "6".into(), unit: "ects".into() }),
-        level: Some(Level { framework: "eqf".into(), code: "6".into() }),
+        size: Some(Size {
+            amount: "6".into(),
+            unit: "ects".into(),
+        }),
+        level: Some(Level {
+            framework: "eqf".into(),
+            code: "6".into(),
+        }),
         field: "0613".into(),
         source_kind: "formal-study".into(),
         awarded: "2025-06-30".into(),
@@ -69,7 +85,10 @@ impl From<Status> for Refusal {
         let info = details.error_info();
         assert!(info.is_none_or(|info| info.domain == "creditbank"));
         let fields = details.bad_request().map(|bad| {
-            bad.field_violations.iter().map(|violation| violation.field.clone()).collect()
+            bad.field_violations
+                .iter()
+                .map(|violation| violation.field.clone())
+                .collect()
         });
         Refusal {
             code: status.code(),
@@ -82,7 +101,10 @@ impl From<Status> for Refusal {
 
 impl Bank {
     pub(crate) async fn start() -> Bank {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start_in(dir: tempfile::TempDir) -> Bank {
         let config = server::Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: dir.path().join("store"),
@@ -91,15 +113,39 @@ impl Bank {
         let running = server::start(config).await.unwrap();
         let url = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
-        Bank { running, channel, dir }
+        Bank {
+            running,
+            channel,
+            dir,
+        }
+    }
+
+    /// Stops the server, does something to its data, and starts it again.
+    pub(crate) async fn restarted(self, meanwhile: impl FnOnce(&std::path::Path)) -> Bank {
+        let Bank {
+            running,
+            channel,
+            dir,
+        } = self;
+        drop(channel);
+        running.stop().await;
+        meanwhile(&dir.path().join("store"));
+        Self::start_in(dir).await
     }
 
     /// With `uni` (any scope) and its registered student S1, and `college` (certificates up to EQF 5).
     pub(crate) async fn with_institutions() -> Bank {
         let bank = Self::start().await;
         bank.institution("uni", vec![Scope::default()]).await;
-        let level_max = Some(Level { framework: "eqf".into(), code: "5".into() });
-        let narrow = Scope { types: vec!["Certificate".into()], level_max, ..Scope::default() };
+        let level_max = Some(Level {
+            framework: "eqf".into(),
+            code: "5".into(),
+        });
+        let narrow = Scope {
+            types: vec!["Certificate".into()],
+            level_max,
+            ..Scope::default()
+        };
         bank.institution("college", vec![narrow]).await;
         bank.learner("uni", "S1").await;
         bank
@@ -133,17 +179,31 @@ impl Bank {
             scopes,
             ..Institution::default()
         };
-        let request = RegisterInstitutionRequest { institution: Some(institution) };
-        self.registry().register_institution(acting("operator", request)).await.unwrap();
+        let request = RegisterInstitutionRequest {
+            institution: Some(institution),
+        };
+        self.registry()
+            .register_institution(acting("operator", request))
+            .await
+            .unwrap();
     }
 
     /// Registers a learner with a student number; returns the handle.
     pub(crate) async fn learner(&self, institution: &str, number: &str) -> String {
-        let students =
-            vec![StudentNumber { institution_id: institution.into(), number: number.into() }];
-        let request = RegisterLearnerRequest { students, ..RegisterLearnerRequest::default() };
+        let students = vec![StudentNumber {
+            institution_id: institution.into(),
+            number: number.into(),
+        }];
+        let request = RegisterLearnerRequest {
+            students,
+            ..RegisterLearnerRequest::default()
+        };
         let identity = format!("institution:{institution}");
-        let answer = self.learners().register_learner(acting(&identity, request)).await.unwrap();
+        let answer = self
+            .learners()
+            .register_learner(acting(&identity, request))
+            .await
+            .unwrap();
         answer.into_inner().change.unwrap().learner_handle
     }
 
@@ -152,29 +212,52 @@ impl Bank {
         identity: &str,
         achievement: Achievement,
     ) -> std::result::Result<RecordOutcome, Refusal> {
-        let request = SubmitRecordRequest { achievement: Some(achievement), validate_only: false };
-        let answer = self.records().submit_record(acting(identity, request)).await?;
+        let request = SubmitRecordRequest {
+            achievement: Some(achievement),
+            validate_only: false,
+        };
+        let answer = self
+            .records()
+            .submit_record(acting(identity, request))
+            .await?;
         Ok(answer.into_inner().outcome.unwrap())
     }
 
-    pub(crate) async fn submit(&self, achievement: Achievement) -> std::result::Result<RecordOutcome, Refusal> {
+    pub(crate) async fn submit(
+        &self,
+        achievement: Achievement,
+    ) -> std::result::Result<RecordOutcome, Refusal> {
         self.submit_as("institution:uni", achievement).await
     }
 
     pub(crate) async fn batch(&self, achievements: Vec<Achievement>) -> Vec<RecordOutcome> {
-        let request = BatchSubmitRecordsRequest { achievements, ..Default::default() };
-        let answer = self.records().batch_submit_records(acting("institution:uni", request)).await;
+        let request = BatchSubmitRecordsRequest {
+            achievements,
+            ..Default::default()
+        };
+        let answer = self
+            .records()
+            .batch_submit_records(acting("institution:uni", request))
+            .await;
         answer.unwrap().into_inner().outcomes
     }
 
     pub(crate) async fn size(&self) -> u64 {
-        let answer = self.audit().get_head(acting("auditor", GetHeadRequest {})).await.unwrap();
+        let answer = self
+            .audit()
+            .get_head(acting("auditor", GetHeadRequest {}))
+            .await
+            .unwrap();
         answer.into_inner().size
     }
 
     /// Stops the server and has the auditor's code judge the store.
     pub(crate) async fn stop_and_verify(self) {
-        let Bank { running, channel, dir } = self;
+        let Bank {
+            running,
+            channel,
+            dir,
+        } = self;
         drop(channel);
         running.stop().await;
         let store = dir.path().join("store");

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use chain::{Block, Head, Position, Record};
 use durable::SimFs;
 use ledger::words::{
-    Achievement, InstitutionProfile, LearnerProfile, LearnerReference, Origin, RecordName,
-    Scope, StudentNumber, Text,
+    Achievement, InstitutionProfile, LearnerProfile, LearnerReference, Origin, RecordName, Scope,
+    StudentNumber, Text,
 };
 use ledger::{Action, Actor, Command, Date};
 use server::clock::Clock;
@@ -37,7 +37,10 @@ impl EventStore for Witnessed {
     }
 
     async fn append(&self, expected: Head, block: Block) -> Result<Head, AppendError> {
-        self.asked.lock().unwrap().push(Asked::Append(block.clone()));
+        self.asked
+            .lock()
+            .unwrap()
+            .push(Asked::Append(block.clone()));
         self.store.append(expected, block).await
     }
 
@@ -54,7 +57,10 @@ impl EventStore for Witnessed {
     }
 
     async fn erase(&self, positions: &[Position], through: Position) -> Result<(), Fault> {
-        self.asked.lock().unwrap().push(Asked::Erase(positions.to_vec(), through));
+        self.asked
+            .lock()
+            .unwrap()
+            .push(Asked::Erase(positions.to_vec(), through));
         self.store.erase(positions, through).await
     }
 
@@ -68,15 +74,24 @@ impl EventStore for Witnessed {
 }
 
 fn text(value: &str) -> Text {
-    Text { value: value.into(), language: "en".into() }
+    Text {
+        value: value.into(),
+        language: "en".into(),
+    }
 }
 
 fn student(number: &str) -> StudentNumber {
-    StudentNumber { institution: "uni".parse().unwrap(), number: number.into() }
+    StudentNumber {
+        institution: "uni".parse().unwrap(),
+        number: number.into(),
+    }
 }
 
 fn by_uni(action: Action) -> Command {
-    Command { actor: Actor::Institution("uni".parse().unwrap()), action }
+    Command {
+        actor: Actor::Institution("uni".parse().unwrap()),
+        action,
+    }
 }
 
 fn achievement(record_id: &str) -> Achievement {
@@ -108,22 +123,41 @@ fn achievement(record_id: &str) -> Achievement {
 }
 
 /// Everything that the ledger does, in a few dozen records.
+#[allow(clippy::too_many_lines, reason = "a life, told in order")]
 async fn live(engine: &Engine<Witnessed>) {
     let one = |command: Command| async move {
-        let outcome = engine.execute(vec![command], Mode::Each).await.unwrap().pop().unwrap();
+        let outcome = engine
+            .execute(vec![command], Mode::Each)
+            .await
+            .unwrap()
+            .pop()
+            .unwrap();
         outcome.unwrap().learner
     };
     let register = |number: &str| {
         let fresh = engine.fresh_handle().unwrap();
         let (students, request_id) = (vec![student(number)], String::new());
-        let profile = LearnerProfile { names: vec![text(number)], ..LearnerProfile::default() };
-        one(by_uni(Action::RegisterLearner { fresh, profile, students, request_id }))
+        let profile = LearnerProfile {
+            names: vec![text(number)],
+            ..LearnerProfile::default()
+        };
+        one(by_uni(Action::RegisterLearner {
+            fresh,
+            profile,
+            students,
+            request_id,
+        }))
     };
     let submit = |number: &str, record_id: &str| {
         let learner = LearnerReference::Student(student(number));
         let (issuer, fresh) = ("uni".parse().unwrap(), engine.fresh_handle().unwrap());
         let achievement = achievement(record_id);
-        by_uni(Action::Submit { issuer, learner, achievement, fresh })
+        by_uni(Action::Submit {
+            issuer,
+            learner,
+            achievement,
+            fresh,
+        })
     };
     let name = |record_id: &str| RecordName {
         issuer: "uni".parse().unwrap(),
@@ -137,34 +171,66 @@ async fn live(engine: &Engine<Witnessed>) {
         parent: None,
         scopes: vec![Scope::default()],
     };
-    one(Command { actor: Actor::Operator, action: Action::RegisterInstitution(uni) }).await;
+    one(Command {
+        actor: Actor::Operator,
+        action: Action::RegisterInstitution(uni),
+    })
+    .await;
     let ada = register("ada").await.unwrap();
     let bob = register("bob").await.unwrap();
-    let batch = (0..5).map(|n| submit(["ada", "bob"][n % 2], &format!("r{n}"))).collect();
+    let batch = (0..5)
+        .map(|n| submit(["ada", "bob"][n % 2], &format!("r{n}")))
+        .collect();
     engine.execute(batch, Mode::Atomic).await.unwrap();
     one(submit("eve", "pending")).await;
-    one(by_uni(Action::Revoke { name: name("r1"), reason: "fraud".into() })).await;
+    one(by_uni(Action::Revoke {
+        name: name("r1"),
+        reason: "fraud".into(),
+    }))
+    .await;
     register("eve").await;
     let to = LearnerReference::Handle(bob);
     let actor = Actor::Institution("uni".parse().unwrap());
-    let moved = engine.reassign(actor, name("r0"), to, "mistaken".into(), None, false).await;
+    let moved = engine
+        .reassign(actor, name("r0"), to, "mistaken".into(), None, false)
+        .await;
     moved.unwrap().unwrap();
-    engine.erase(ada, ErasureScope::Identity).await.unwrap().0.unwrap();
+    engine
+        .erase(ada, ErasureScope::Identity)
+        .await
+        .unwrap()
+        .0
+        .unwrap();
     one(submit("bob", "later")).await;
-    engine.erase(ada, ErasureScope::All).await.unwrap().0.unwrap();
+    engine
+        .erase(ada, ErasureScope::All)
+        .await
+        .unwrap()
+        .0
+        .unwrap();
     one(submit("bob", "last")).await;
 }
 
 /// The workload of a ledger's life, with marks, background work and a restart in between.
 fn workload() -> Workload {
     let keys = Arc::new(LedgerKeys::default());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     let asked = runtime.block_on(async {
-        let store = MemoryStore::new(Arc::clone(&keys) as Arc<dyn store::Keys>);
-        let store = Arc::new(Witnessed { store, asked: Mutex::default() });
-        let options = WriterOptions { group_bytes: 1 << 20, facts_max: 1_000 };
+        let store = MemoryStore::new(keys.clone());
+        let store = Arc::new(Witnessed {
+            store,
+            asked: Mutex::default(),
+        });
+        let options = WriterOptions {
+            group_bytes: 1 << 20,
+            facts_max: 1_000,
+        };
         let clock = Arc::new(Clock::system());
-        let opened = Engine::open(Arc::clone(&store), clock, options, vec![]).await.unwrap();
+        let opened = Engine::open(Arc::clone(&store), clock, options, vec![])
+            .await
+            .unwrap();
         live(&opened.0).await;
         opened.0.close().await;
         std::mem::take(&mut *store.asked.lock().unwrap())
@@ -186,9 +252,17 @@ fn workload() -> Workload {
         }
     }
     // Every block fits a segment, and few fit one.
-    let options =
-        Options { segment_bytes: 8192, memtable_keys_max: 12, ..Options::small() };
-    Workload { dir: PathBuf::from("/data/ledger"), options, keys, steps }
+    let options = Options {
+        segment_bytes: 8192,
+        memtable_keys_max: 12,
+        ..Options::small()
+    };
+    Workload {
+        dir: PathBuf::from("/data/ledger"),
+        options,
+        keys,
+        steps,
+    }
 }
 
 /// The verifier's verdict.

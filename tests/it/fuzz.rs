@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use creditbank_tests::fuzz_chain;
+use creditbank_tests::{fuzz_chain, fuzz_ledger};
 
 /// Mutations tried per seed input.
 const ROUNDS: u64 = 10_000;
@@ -26,6 +26,16 @@ fn headers_are_refused_or_canonical() {
 }
 
 #[test]
+fn event_bodies_are_refused_or_canonical() {
+    search("ledger_event", fuzz_ledger::event);
+}
+
+#[test]
+fn submissions_are_explained_or_understood() {
+    search("ledger_submission", fuzz_ledger::submission);
+}
+
+#[test]
 fn the_corpus_holds_inputs_that_decode() {
     // Otherwise the search would only ever knock on the first check.
     let accepted = |target: &str, accepts: fn(&[u8]) -> bool| {
@@ -40,6 +50,14 @@ fn the_corpus_holds_inputs_that_decode() {
     });
     accepted("chain_header", |input| {
         chain::SegmentHeader::decode(input).is_ok()
+    });
+    accepted("ledger_event", |input| {
+        let learner = Some(ledger::Handle([7; 16]));
+        ledger::codec::decode(50, "uni", "uni", learner, &input[2..]).is_ok()
+    });
+    accepted("ledger_submission", |input| {
+        let wire = <api::v1::Achievement as prost::Message>::decode(input);
+        wire.is_ok_and(|wire| !wire.record_id.is_empty())
     });
 }
 

@@ -53,12 +53,21 @@ fn generated_code_is_fresh() {
 
     let read = |name: &str| fs::read(out.path().join(name)).unwrap();
     let stale = [
-        refresh(&root.join("crates/api/src/generated/creditbank.v1.rs"), &read("creditbank.v1.rs")),
-        refresh(&root.join("crates/api/src/generated/creditbank.v1.bin"), &descriptor),
+        refresh(
+            &root.join("crates/api/src/generated/creditbank.v1.rs"),
+            &read("creditbank.v1.rs"),
+        ),
+        refresh(
+            &root.join("crates/api/src/generated/creditbank.v1.bin"),
+            &descriptor,
+        ),
         refresh(
             &root.join("crates/ledger/src/generated/creditbank.event.v1.rs"),
             &read("creditbank.event.v1.rs"),
         ),
     ];
-    assert!(!stale.contains(&true), "generated code was stale and has been rewritten: commit it");
+    assert!(
+        !stale.contains(&true),
+        "generated code was stale and has been rewritten: commit it"
+    );
 }

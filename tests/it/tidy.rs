@@ -19,9 +19,15 @@ fn root() -> PathBuf {
 /// What cargo knows of the workspace and of everything that is linked on this machine, from what was
 /// downloaded to build it.
 fn metadata() -> cargo_metadata::Metadata {
-    let version = std::process::Command::new("rustc").arg("-vV").output().unwrap();
+    let version = std::process::Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .unwrap();
     let version = String::from_utf8(version.stdout).unwrap();
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap();
     let options = ["--offline", "--filter-platform", host].map(str::to_owned);
     let manifest = root().join("Cargo.toml");
     cargo_metadata::MetadataCommand::new()
@@ -39,7 +45,12 @@ fn rust_files(below: &str) -> Vec<(String, String)> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            let name = path
+                .strip_prefix(&root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
             if path.is_dir() && !name.ends_with("/generated") && !name.ends_with("/target") {
                 open.push(path);
             } else if name.ends_with(".rs") && !name.contains("/generated/") {

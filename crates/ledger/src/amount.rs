@@ -88,11 +88,22 @@ impl FromStr for Credits {
             return Err(CreditsError::TooLarge);
         }
         // At most nine digits are left, so neither parse can overflow.
-        let parse = |part: &str| if part.is_empty() { Ok(0) } else { part.parse::<u64>() };
+        let parse = |part: &str| {
+            if part.is_empty() {
+                Ok(0)
+            } else {
+                part.parse::<u64>()
+            }
+        };
         let whole = parse(whole).map_err(|_| CreditsError::NotDecimal)?;
-        let thousandths = parse(&format!("{fraction:0<3}")).map_err(|_| CreditsError::NotDecimal)?;
+        let thousandths =
+            parse(&format!("{fraction:0<3}")).map_err(|_| CreditsError::NotDecimal)?;
         let credits = Credits(whole * 1_000 + thousandths);
-        if credits > Self::ACHIEVEMENT_MAX { Err(CreditsError::TooLarge) } else { Ok(credits) }
+        if credits > Self::ACHIEVEMENT_MAX {
+            Err(CreditsError::TooLarge)
+        } else {
+            Ok(credits)
+        }
     }
 }
 
@@ -103,8 +114,13 @@ mod tests {
     #[test]
     fn decimals_are_read_exactly_or_refused() {
         let read = |text: &str| text.parse::<Credits>().map(|c| c.to_string());
-        for (text, shown) in [("3", "3"), ("3.0", "3"), ("2.50", "2.5"), ("0.125", "0.125"), ("0", "0")]
-        {
+        for (text, shown) in [
+            ("3", "3"),
+            ("3.0", "3"),
+            ("2.50", "2.5"),
+            ("0.125", "0.125"),
+            ("0", "0"),
+        ] {
             assert_eq!(read(text).as_deref(), Ok(shown));
         }
         assert_eq!(read("100000").as_deref(), Ok("100000"));

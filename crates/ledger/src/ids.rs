@@ -37,7 +37,9 @@ impl Timestamp {
     fn date_at_offset(self, offset_s: u64) -> Date {
         let days = (self.0 / 1_000_000).saturating_add(offset_s) / 86_400;
         let epoch = Date::default();
-        epoch.checked_add_days(chrono::Days::new(days)).unwrap_or(Date::MAX)
+        epoch
+            .checked_add_days(chrono::Days::new(days))
+            .unwrap_or(Date::MAX)
     }
 }
 
@@ -73,7 +75,11 @@ impl std::str::FromStr for Handle {
             }
             *byte = u8::from_str_radix(pair, 16).map_err(|_| HandleError)?;
         }
-        if handle == [0; 16] { Err(HandleError) } else { Ok(Handle(handle)) }
+        if handle == [0; 16] {
+            Err(HandleError)
+        } else {
+            Ok(Handle(handle))
+        }
     }
 }
 
@@ -111,7 +117,11 @@ impl InstitutionId {
 
 impl fmt::Display for InstitutionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_operator() { "the operator" } else { &self.0 })
+        f.write_str(if self.is_operator() {
+            "the operator"
+        } else {
+            &self.0
+        })
     }
 }
 

@@ -42,7 +42,10 @@ impl KeySecret {
     /// A record id in its issuer's name space: every event about that record.
     #[must_use]
     pub fn record(&self, issuer: &InstitutionId, record_id: &str) -> Key {
-        self.key(Tag::Record, &[issuer.as_str().as_bytes(), record_id.as_bytes()])
+        self.key(
+            Tag::Record,
+            &[issuer.as_str().as_bytes(), record_id.as_bytes()],
+        )
     }
 
     /// The same, from a name.
@@ -84,14 +87,20 @@ impl KeySecret {
     /// A student number: links, unlinks and the provisional account for it.
     #[must_use]
     pub fn student(&self, student: &StudentNumber) -> Key {
-        let parts = [student.institution.as_str().as_bytes(), student.number.as_bytes()];
+        let parts = [
+            student.institution.as_str().as_bytes(),
+            student.number.as_bytes(),
+        ];
         self.key(Tag::Student, &parts)
     }
 
     /// A document: registrations and updates of a bound account that carries it.
     #[must_use]
     pub fn document(&self, document: &Document) -> Key {
-        self.key(Tag::Document, &[document.kind.as_bytes(), document.number.as_bytes()])
+        self.key(
+            Tag::Document,
+            &[document.kind.as_bytes(), document.number.as_bytes()],
+        )
     }
 
     /// A document with name and birth date, as sent: the provisional account for it.
@@ -109,7 +118,12 @@ impl KeySecret {
     fn identity_parts(&self, tag: Tag, identity: &DocumentIdentity) -> Key {
         let birth_date = identity.birth_date.to_string();
         let document = &identity.document;
-        let parts = [&document.kind, &document.number, &identity.name, &birth_date];
+        let parts = [
+            &document.kind,
+            &document.number,
+            &identity.name,
+            &birth_date,
+        ];
         self.key(tag, &parts.map(|part| part.as_bytes()))
     }
 
@@ -139,7 +153,10 @@ impl KeySecret {
     /// A request id of a submitter.
     #[must_use]
     pub fn request(&self, submitter: &InstitutionId, request_id: &str) -> Key {
-        self.key(Tag::Request, &[submitter.as_str().as_bytes(), request_id.as_bytes()])
+        self.key(
+            Tag::Request,
+            &[submitter.as_str().as_bytes(), request_id.as_bytes()],
+        )
     }
 
     /// Encoded content, to compare versions without keeping them.
@@ -171,7 +188,9 @@ fn tag_byte(tag: Tag) -> u8 {
 #[must_use]
 pub fn keys_of(secret: &KeySecret, event: &Event) -> Vec<Key> {
     let mut keys = Vec::with_capacity(3);
-    let Some(handle) = event.learner else { return keys };
+    let Some(handle) = event.learner else {
+        return keys;
+    };
     keys.push(secret.learner(handle));
     let issuer = &event.issuer;
     let mut content = |achievement: &Achievement| {

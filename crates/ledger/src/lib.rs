@@ -8,7 +8,10 @@
 //! decisions need), [`admit`](mod@admit) (the rules), [`decide`](mod@decide) (from a command to events),
 //! [`account`] (what a learner holds).
 
-#![allow(clippy::missing_errors_doc, reason = "every error is a Rejection, documented there")]
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "every error is a Rejection, documented there"
+)]
 
 pub mod account;
 pub mod admit;

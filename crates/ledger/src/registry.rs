@@ -116,12 +116,20 @@ impl Registry {
             }
             Body::InstitutionClosed(status) => {
                 let successor = status.successor.clone();
-                self.set_standing(&status.institution, InstitutionStanding::Closed { successor });
+                self.set_standing(
+                    &status.institution,
+                    InstitutionStanding::Closed { successor },
+                );
             }
             Body::InstitutionDelegated(delegation) => {
                 if let Some(institution) = self.institutions.get_mut(&event.issuer) {
-                    let span = Published { value: delegation.during, position };
-                    institution.delegations.insert(delegation.delegate.clone(), span);
+                    let span = Published {
+                        value: delegation.during,
+                        position,
+                    };
+                    institution
+                        .delegations
+                        .insert(delegation.delegate.clone(), span);
                 }
             }
             _ => self.apply_publication(position, event),
@@ -137,20 +145,33 @@ impl Registry {
     fn apply_publication(&mut self, position: Position, event: &Event) {
         match &event.body {
             Body::FrameworkPublished(framework) => {
-                let published = Published { value: framework.clone(), position };
+                let published = Published {
+                    value: framework.clone(),
+                    position,
+                };
                 self.frameworks.insert(framework.code.clone(), published);
             }
             Body::CreditUnitPublished(unit) => {
-                let published = Published { value: unit.clone(), position };
+                let published = Published {
+                    value: unit.clone(),
+                    position,
+                };
                 self.units.insert(unit.code.clone(), published);
             }
             Body::CodeListPublished(list) => self.apply_codes(position, list),
             Body::CoursePublished(course) => {
-                let published = Published { value: course.clone(), position };
-                self.courses.insert((event.issuer.clone(), course.code.clone()), published);
+                let published = Published {
+                    value: course.clone(),
+                    position,
+                };
+                self.courses
+                    .insert((event.issuer.clone(), course.code.clone()), published);
             }
             Body::IntakeWindowPublished(window) => {
-                let published = Published { value: window.clone(), position };
+                let published = Published {
+                    value: window.clone(),
+                    position,
+                };
                 self.windows.insert(window.id.clone(), published);
             }
             _ => {}
@@ -162,7 +183,10 @@ impl Registry {
         codes.title.clone_from(&list.title);
         codes.source.clone_from(&list.source);
         for (code, label) in &list.entries {
-            let published = Published { value: label.clone(), position };
+            let published = Published {
+                value: label.clone(),
+                position,
+            };
             codes.labels.insert(code.clone(), published);
         }
     }
@@ -170,14 +194,20 @@ impl Registry {
     /// Whether the code is in the list.
     #[must_use]
     pub fn has_code(&self, list: &str, code: &str) -> bool {
-        self.code_lists.get(list).is_some_and(|codes| codes.labels.contains_key(code))
+        self.code_lists
+            .get(list)
+            .is_some_and(|codes| codes.labels.contains_key(code))
     }
 
     /// The rank of a level in its framework, from 0; `None` when it is not published.
     #[must_use]
     pub fn rank(&self, level: &Level) -> Option<usize> {
         let framework = self.frameworks.get(&level.framework)?;
-        framework.value.levels.iter().position(|code| *code == level.code)
+        framework
+            .value
+            .levels
+            .iter()
+            .position(|code| *code == level.code)
     }
 
     /// The institution, if it may act on its own account now.
@@ -193,7 +223,10 @@ impl Registry {
             }
             InstitutionStanding::Closed { successor } => {
                 let successor = successor.clone();
-                Err(Rejection::InstitutionClosed { id: id.clone(), successor })
+                Err(Rejection::InstitutionClosed {
+                    id: id.clone(),
+                    successor,
+                })
             }
         }
     }
@@ -214,14 +247,18 @@ impl Registry {
             .institutions
             .get(issuer)
             .ok_or_else(|| Rejection::UnknownInstitution { id: issuer.clone() })?;
-        if let InstitutionStanding::Closed { successor: Some(successor) } = &institution.standing
+        if let InstitutionStanding::Closed {
+            successor: Some(successor),
+        } = &institution.standing
             && successor == submitter
         {
             return Ok(institution);
         }
         self.active(issuer)?;
-        let delegated =
-            institution.delegations.get(submitter).is_some_and(|span| span.value.contains(today));
+        let delegated = institution
+            .delegations
+            .get(submitter)
+            .is_some_and(|span| span.value.contains(today));
         if !delegated {
             let (issuer, submitter) = (issuer.clone(), submitter.clone());
             return Err(Rejection::NotDelegated { issuer, submitter });
@@ -246,7 +283,10 @@ impl Registry {
                 Some(_) => {}
             }
         }
-        Err(Rejection::OutOfScope { issuer: issuer.profile.id.clone(), what: best.1 })
+        Err(Rejection::OutOfScope {
+            issuer: issuer.profile.id.clone(),
+            what: best.1,
+        })
     }
 
     fn scope_checks(&self, scope: &Scope, of: &Achievement) -> [(&'static str, bool); 6] {
@@ -282,7 +322,12 @@ impl Registry {
                 && (window.institutions.is_empty() || window.institutions.contains(issuer))
         };
         let mut frozen: Option<&IntakeWindow> = None;
-        for window in self.windows.values().map(|published| &published.value).filter(governs) {
+        for window in self
+            .windows
+            .values()
+            .map(|published| &published.value)
+            .filter(governs)
+        {
             if window.intake.contains(today) {
                 return Ok(());
             }

@@ -1,16 +1,26 @@
 //! The engine on the memory store: commands in, receipts out, and what the store then holds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at what it does not expect"
+)]
+
 use std::sync::Arc;
 
-use ledger::words::*;
-use ledger::*;
-use server::clock::Clock;
-use server::engine::{
+use creditbank_server::clock::Clock;
+use creditbank_server::engine::{
     Done, Engine, ErasureScope, LedgerKeys, Mode, Opened, Outcome, Refused, WriterOptions,
 };
+use ledger::words::*;
+use ledger::*;
 use store::{EventStore, MemoryStore};
 
-const OPTIONS: WriterOptions = WriterOptions { group_bytes: 1 << 20, facts_max: 100_000 };
+const OPTIONS: WriterOptions = WriterOptions {
+    group_bytes: 1 << 20,
+    facts_max: 100_000,
+};
 
 struct Bank {
     engine: Engine<MemoryStore>,
@@ -18,7 +28,10 @@ struct Bank {
 }
 
 fn text(value: &str) -> Text {
-    Text { value: value.into(), language: "en".into() }
+    Text {
+        value: value.into(),
+        language: "en".into(),
+    }
 }
 
 fn id(id: &str) -> InstitutionId {
@@ -26,15 +39,24 @@ fn id(id: &str) -> InstitutionId {
 }
 
 fn operator(action: Action) -> Command {
-    Command { actor: Actor::Operator, action }
+    Command {
+        actor: Actor::Operator,
+        action,
+    }
 }
 
 fn by(institution: &str, action: Action) -> Command {
-    Command { actor: Actor::Institution(id(institution)), action }
+    Command {
+        actor: Actor::Institution(id(institution)),
+        action,
+    }
 }
 
 fn student(number: &str) -> StudentNumber {
-    StudentNumber { institution: id("uni"), number: number.into() }
+    StudentNumber {
+        institution: id("uni"),
+        number: number.into(),
+    }
 }
 
 fn vocabulary() -> Vec<Action> {
@@ -52,7 +74,10 @@ fn achievement(record_id: &str, code: &str, credits: &str) -> Achievement {
         achievement_type: "Course".into(),
         code: code.into(),
         titles: vec![text("A course")],
-        size: Some(Size { amount: credits.parse().unwrap(), unit: "ects".into() }),
+        size: Some(Size {
+            amount: credits.parse().unwrap(),
+            unit: "ects".into(),
+        }),
         level: None,
         field: String::new(),
         source_kind: String::new(),
@@ -81,13 +106,15 @@ impl Bank {
 
     async fn open_with(store: Arc<MemoryStore>, options: WriterOptions) -> (Bank, Opened) {
         let clock = Arc::new(Clock::system());
-        let (engine, opened) =
-            Engine::open(Arc::clone(&store), clock, options, vocabulary()).await.unwrap();
+        let (engine, opened) = Engine::open(Arc::clone(&store), clock, options, vocabulary())
+            .await
+            .unwrap();
         (Bank { engine, store }, opened)
     }
 
     async fn with_university() -> Bank {
-        let (bank, _) = Self::open(Arc::new(MemoryStore::new(Arc::new(LedgerKeys::default())))).await;
+        let (bank, _) =
+            Self::open(Arc::new(MemoryStore::new(Arc::new(LedgerKeys::default())))).await;
         let profile = InstitutionProfile {
             id: id("uni"),
             names: vec![text("University")],
@@ -96,12 +123,18 @@ impl Bank {
             parent: None,
             scopes: vec![Scope::default()],
         };
-        bank.ok(operator(Action::RegisterInstitution(profile))).await;
+        bank.ok(operator(Action::RegisterInstitution(profile)))
+            .await;
         bank
     }
 
     async fn one(&self, command: Command) -> Outcome {
-        self.engine.execute(vec![command], Mode::Each).await.unwrap().pop().unwrap()
+        self.engine
+            .execute(vec![command], Mode::Each)
+            .await
+            .unwrap()
+            .pop()
+            .unwrap()
     }
 
     async fn ok(&self, command: Command) -> Done {
@@ -118,7 +151,15 @@ impl Bank {
     fn submit(&self, number: &str, achievement: Achievement) -> Command {
         let learner = LearnerReference::Student(student(number));
         let fresh = self.engine.fresh_handle().unwrap();
-        by("uni", Action::Submit { issuer: id("uni"), learner, achievement, fresh })
+        by(
+            "uni",
+            Action::Submit {
+                issuer: id("uni"),
+                learner,
+                achievement,
+                fresh,
+            },
+        )
     }
 
     async fn learner(&self, number: &str) -> Handle {
@@ -141,15 +182,27 @@ impl Bank {
 async fn a_record_sent_again_returns_the_first_receipt() {
     let bank = Bank::with_university().await;
     let handle = bank.learner("S1").await;
-    let first = bank.ok(bank.submit("S1", achievement("r1", "C1", "6"))).await;
+    let first = bank
+        .ok(bank.submit("S1", achievement("r1", "C1", "6")))
+        .await;
     assert!(!first.already && first.learner == Some(handle) && first.pending.is_none());
     let size = bank.size().await;
-    let again = bank.ok(bank.submit("S1", achievement("r1", "C1", "6.0"))).await;
+    let again = bank
+        .ok(bank.submit("S1", achievement("r1", "C1", "6.0")))
+        .await;
     assert!(again.already);
     assert_eq!(again.receipts[0].position, first.receipts[0].position);
     assert_eq!(again.receipts[0].leaf, first.receipts[0].leaf);
-    assert_eq!(bank.reason(bank.submit("S1", achievement("r1", "C1", "7"))).await, "RECORD_ID_REUSED");
-    assert_eq!(bank.reason(bank.submit("S1", achievement("r2", "C1", "6"))).await, "DUPLICATE_RESULT");
+    assert_eq!(
+        bank.reason(bank.submit("S1", achievement("r1", "C1", "7")))
+            .await,
+        "RECORD_ID_REUSED"
+    );
+    assert_eq!(
+        bank.reason(bank.submit("S1", achievement("r2", "C1", "6")))
+            .await,
+        "DUPLICATE_RESULT"
+    );
     assert_eq!(bank.size().await, size);
 }
 
@@ -173,7 +226,10 @@ async fn the_same_record_in_parallel_and_in_one_batch_is_recorded_once() {
     let mut positions = Vec::new();
     for task in tasks {
         positions.extend(
-            task.await.unwrap().into_iter().map(|outcome| outcome.unwrap().receipts[0].position),
+            task.await
+                .unwrap()
+                .into_iter()
+                .map(|outcome| outcome.unwrap().receipts[0].position),
         );
     }
     assert_eq!(positions.len(), 32);
@@ -189,15 +245,31 @@ async fn pending_records_are_bound_when_the_number_is_linked() {
         bank.submit("S9", achievement("r2", "C2", "3")),
     ];
     let outcomes = bank.engine.execute(both, Mode::Each).await.unwrap();
-    let provisional: Vec<_> = outcomes.iter().map(|o| o.as_ref().unwrap().learner).collect();
+    let provisional: Vec<_> = outcomes
+        .iter()
+        .map(|o| o.as_ref().unwrap().learner)
+        .collect();
     assert_eq!(provisional[0], provisional[1]);
-    assert!(outcomes.iter().all(|o| o.as_ref().unwrap().pending == Some(PendingReason::Unlinked)));
+    assert!(
+        outcomes
+            .iter()
+            .all(|o| o.as_ref().unwrap().pending == Some(PendingReason::Unlinked))
+    );
     let handle = bank.learner("S9").await;
-    let name = RecordName { issuer: id("uni"), record_id: "r1".into() };
+    let name = RecordName {
+        issuer: id("uni"),
+        record_id: "r1".into(),
+    };
     assert_eq!(bank.engine.record(&name).await.unwrap(), Some(handle));
-    let again = bank.ok(bank.submit("S9", achievement("r1", "C1", "6"))).await;
+    let again = bank
+        .ok(bank.submit("S9", achievement("r1", "C1", "6")))
+        .await;
     assert!(again.already && again.learner == Some(handle) && again.pending.is_none());
-    assert_eq!(bank.reason(bank.submit("S9", achievement("r3", "C1", "6"))).await, "DUPLICATE_RESULT");
+    assert_eq!(
+        bank.reason(bank.submit("S9", achievement("r3", "C1", "6")))
+            .await,
+        "DUPLICATE_RESULT"
+    );
 }
 
 #[tokio::test]
@@ -208,17 +280,30 @@ async fn atomic_batches_are_all_or_nothing_and_validation_records_nothing() {
     let batch = |bank: &Bank| {
         vec![
             bank.submit("S1", achievement("r1", "C1", "6")),
-            bank.submit("S1", Achievement { field: "9999".into(), ..achievement("r2", "C2", "6") }),
+            bank.submit(
+                "S1",
+                Achievement {
+                    field: "9999".into(),
+                    ..achievement("r2", "C2", "6")
+                },
+            ),
             bank.submit("S1", achievement("r3", "C3", "6")),
         ]
     };
     for mode in [Mode::Atomic, Mode::ValidateAtomic] {
         let outcomes = bank.engine.execute(batch(&bank), mode).await.unwrap();
         assert!(matches!(outcomes[0], Err(Refused::NotAttempted)));
-        assert!(matches!(outcomes[1], Err(Refused::Rejected(Rejection::UnknownCode { .. }))));
+        assert!(matches!(
+            outcomes[1],
+            Err(Refused::Rejected(Rejection::UnknownCode { .. }))
+        ));
         assert!(matches!(outcomes[2], Err(Refused::NotAttempted)));
     }
-    let outcomes = bank.engine.execute(batch(&bank), Mode::ValidateEach).await.unwrap();
+    let outcomes = bank
+        .engine
+        .execute(batch(&bank), Mode::ValidateEach)
+        .await
+        .unwrap();
     assert!(outcomes[0].is_ok() && outcomes[1].is_err() && outcomes[2].is_ok());
     assert_eq!(bank.size().await, before);
     let outcomes = bank.engine.execute(batch(&bank), Mode::Each).await.unwrap();
@@ -226,51 +311,115 @@ async fn atomic_batches_are_all_or_nothing_and_validation_records_nothing() {
     assert_eq!(bank.size().await, before + 2);
 }
 
+#[allow(clippy::too_many_lines, reason = "one history, told in order")]
 #[tokio::test]
 async fn what_an_engine_forgot_or_never_knew_it_loads() {
     let bank = Bank::with_university().await;
     bank.learner("S1").await;
-    bank.ok(bank.submit("S1", achievement("r1", "C1", "6"))).await;
+    bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
+        .await;
     let suspend = |reason: &str| {
-        let name = RecordName { issuer: id("uni"), record_id: "r1".into() };
-        by("uni", Action::Suspend { name, reason: reason.into() })
+        let name = RecordName {
+            issuer: id("uni"),
+            record_id: "r1".into(),
+        };
+        by(
+            "uni",
+            Action::Suspend {
+                name,
+                reason: reason.into(),
+            },
+        )
     };
     bank.ok(suspend("under review")).await;
     bank.engine.close().await;
     // Another engine on the same store, which forgets after every group.
-    let forgetful = WriterOptions { facts_max: 0, ..OPTIONS };
+    let forgetful = WriterOptions {
+        facts_max: 0,
+        ..OPTIONS
+    };
     let (bank, opened) = Bank::open_with(bank.store, forgetful).await;
-    assert_eq!(opened, Opened::Resumed { size: bank.size().await, erased: 0 });
+    assert_eq!(
+        opened,
+        Opened::Resumed {
+            size: bank.size().await,
+            erased: 0
+        }
+    );
     assert_eq!(bank.reason(suspend("again")).await, "RECORD_SUSPENDED");
     let new = achievement("r1", "C1", "7");
     let supersede = |expected| {
         let (learner, achievement) = (None, new.clone());
         let (issuer, reason) = (id("uni"), "corrected".into());
-        by("uni", Action::Supersede { issuer, learner, achievement, reason, expected })
+        by(
+            "uni",
+            Action::Supersede {
+                issuer,
+                learner,
+                achievement,
+                reason,
+                expected,
+            },
+        )
     };
-    assert_eq!(bank.reason(supersede(Some(Revision(0)))).await, "STALE_REVISION");
+    assert_eq!(
+        bank.reason(supersede(Some(Revision(0)))).await,
+        "STALE_REVISION"
+    );
     let done = bank.ok(supersede(None)).await;
     assert!(!done.already);
     assert!(bank.ok(supersede(None)).await.already);
-    assert!(bank.ok(bank.submit("S1", achievement("r1", "C1", "6"))).await.already);
-    let name = RecordName { issuer: id("uni"), record_id: "r1".into() };
-    bank.ok(by("uni", Action::Revoke { name: name.clone(), reason: "fraud".into() })).await;
-    let revoke = by("uni", Action::Revoke { name, reason: "fraud".into() });
+    assert!(
+        bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
+            .await
+            .already
+    );
+    let name = RecordName {
+        issuer: id("uni"),
+        record_id: "r1".into(),
+    };
+    bank.ok(by(
+        "uni",
+        Action::Revoke {
+            name: name.clone(),
+            reason: "fraud".into(),
+        },
+    ))
+    .await;
+    let revoke = by(
+        "uni",
+        Action::Revoke {
+            name,
+            reason: "fraud".into(),
+        },
+    );
     assert_eq!(bank.reason(revoke).await, "RECORD_REVOKED");
-    assert!(!bank.ok(bank.submit("S1", achievement("r4", "C1", "6"))).await.already);
+    assert!(
+        !bank
+            .ok(bank.submit("S1", achievement("r4", "C1", "6")))
+            .await
+            .already
+    );
 }
 
 #[tokio::test]
 async fn an_erased_learner_does_not_come_back() {
     let bank = Bank::with_university().await;
     let handle = bank.learner("S1").await;
-    bank.ok(bank.submit("S1", achievement("r1", "C1", "6"))).await;
+    bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
+        .await;
     let (outcome, erased) = bank.engine.erase(handle, ErasureScope::All).await.unwrap();
     assert!(outcome.is_ok());
     // The registration, the link and the achievement.
     assert_eq!(erased, 3);
-    assert_eq!(bank.reason(bank.submit("S1", achievement("r1", "C1", "6"))).await, "ERASED");
-    let pending = bank.ok(bank.submit("S1", achievement("r2", "C2", "6"))).await;
+    assert_eq!(
+        bank.reason(bank.submit("S1", achievement("r1", "C1", "6")))
+            .await,
+        "ERASED"
+    );
+    let pending = bank
+        .ok(bank.submit("S1", achievement("r2", "C2", "6")))
+        .await;
     assert_eq!(pending.pending, Some(PendingReason::Unlinked));
     let through = bank.store.erased_through().await.unwrap().unwrap();
     assert_eq!(outcome.unwrap().receipts[0].position, through);
@@ -280,18 +429,34 @@ async fn an_erased_learner_does_not_come_back() {
 async fn a_reassigned_record_is_with_the_new_learner() {
     let bank = Bank::with_university().await;
     let (one, two) = (bank.learner("S1").await, bank.learner("S2").await);
-    bank.ok(bank.submit("S1", achievement("r1", "C1", "6"))).await;
-    let name = RecordName { issuer: id("uni"), record_id: "r1".into() };
+    bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
+        .await;
+    let name = RecordName {
+        issuer: id("uni"),
+        record_id: "r1".into(),
+    };
     assert_eq!(bank.engine.record(&name).await.unwrap(), Some(one));
     let actor = Actor::Institution(id("uni"));
     let to = LearnerReference::Handle(two);
     let reason = "wrong student".to_owned();
-    let moved = bank.engine.reassign(actor, name.clone(), to, reason, None, false).await.unwrap();
+    let moved = bank
+        .engine
+        .reassign(actor, name.clone(), to, reason, None, false)
+        .await
+        .unwrap();
     assert_eq!(moved.unwrap().learner, Some(two));
     assert_eq!(bank.engine.record(&name).await.unwrap(), Some(two));
     // The learner first named and the current one are both recognised.
-    assert!(bank.ok(bank.submit("S1", achievement("r1", "C1", "6"))).await.already);
-    assert!(bank.ok(bank.submit("S2", achievement("r1", "C1", "6"))).await.already);
+    assert!(
+        bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
+            .await
+            .already
+    );
+    assert!(
+        bank.ok(bank.submit("S2", achievement("r1", "C1", "6")))
+            .await
+            .already
+    );
     bank.learner("S3").await;
     let other = bank.submit("S3", achievement("r1", "C1", "6"));
     assert_eq!(bank.reason(other).await, "RECORD_OF_OTHER_LEARNER");

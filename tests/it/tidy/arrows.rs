@@ -15,9 +15,26 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("store", &["chain"]),
     ("store-log", &["store", "chain", "durable"]),
     ("views", &["store", "chain", "ledger", "durable"]),
-    ("server", &["api", "ledger", "chain", "store", "store-log", "views", "durable"]),
-    ("verify", &["chain", "ledger", "store", "store-log", "durable"]),
-    ("cli", &["server", "api", "verify", "ledger", "chain", "durable"]),
+    (
+        "server",
+        &[
+            "api",
+            "ledger",
+            "chain",
+            "store",
+            "store-log",
+            "views",
+            "durable",
+        ],
+    ),
+    (
+        "verify",
+        &["chain", "ledger", "store", "store-log", "durable"],
+    ),
+    (
+        "cli",
+        &["server", "api", "verify", "ledger", "chain", "durable"],
+    ),
     ("tests", &["*"]),
 ];
 
@@ -33,7 +50,9 @@ fn crates_name_only_what_the_architecture_allows() {
         let name = ours(&package.name).expect("our crates are called creditbank-...");
         let may = allowed.get(name).copied().unwrap_or(&["*"]);
         for dependency in &package.dependencies {
-            let Some(named) = ours(&dependency.name) else { continue };
+            let Some(named) = ours(&dependency.name) else {
+                continue;
+            };
             let normal = dependency.kind == DependencyKind::Normal;
             if normal && !may.contains(&named) && !may.contains(&"*") {
                 wrong.push(format!("{name} -> {named}"));
@@ -45,8 +64,13 @@ fn crates_name_only_what_the_architecture_allows() {
 
 fn sources_of(package: &Package) -> String {
     let directory = package.manifest_path.parent().unwrap();
-    let below = directory.strip_prefix(root().canonicalize().unwrap().to_str().unwrap()).unwrap();
-    rust_files(below.as_str()).into_iter().map(|(_, text)| text).collect()
+    let below = directory
+        .strip_prefix(root().canonicalize().unwrap().to_str().unwrap())
+        .unwrap();
+    rust_files(below.as_str())
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect()
 }
 
 #[test]
@@ -57,12 +81,19 @@ fn every_dependency_is_used() {
         let names: BTreeSet<String> = package
             .dependencies
             .iter()
-            .map(|dependency| dependency.rename.as_ref().unwrap_or(&dependency.name).replace('-', "_"))
+            .map(|dependency| {
+                dependency
+                    .rename
+                    .as_ref()
+                    .unwrap_or(&dependency.name)
+                    .replace('-', "_")
+            })
             .collect();
         for name in names {
             let named = [format!("{name}::"), format!("use {name};")];
             // The generated clients and servers of `api` name these two in an included file.
-            let generated = *package.name == "creditbank-api" || name == "prost" && text.contains("generated");
+            let generated =
+                *package.name == "creditbank-api" || name == "prost" && text.contains("generated");
             if !generated && !named.iter().any(|named| text.contains(named)) {
                 unused.push(format!("{} does not use {name}", package.name));
             }
@@ -76,7 +107,10 @@ fn the_verifier_depends_on_no_network_no_async_runtime_and_no_database() {
     let metadata = metadata();
     let resolve = metadata.resolve.as_ref().unwrap();
     let name = |id| metadata[id].name.to_string();
-    let start = metadata.workspace_packages().into_iter().find(|p| *p.name == "creditbank-verify");
+    let start = metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|p| *p.name == "creditbank-verify");
     let mut open = vec![&start.unwrap().id];
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
@@ -85,11 +119,26 @@ fn the_verifier_depends_on_no_network_no_async_runtime_and_no_database() {
         }
         let node = resolve.nodes.iter().find(|node| node.id == *id).unwrap();
         let normal = node.deps.iter().filter(|dependency| {
-            dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
+            dependency
+                .dep_kinds
+                .iter()
+                .any(|kind| kind.kind == DependencyKind::Normal)
         });
         open.extend(normal.map(|dependency| &dependency.pkg));
     }
-    let banned = ["hyper", "h2", "tonic", "reqwest", "sled", "mio", "socket2", "creditbank-server"];
-    let found: Vec<_> = banned.iter().filter(|banned| seen.contains(**banned)).collect();
+    let banned = [
+        "hyper",
+        "h2",
+        "tonic",
+        "reqwest",
+        "sled",
+        "mio",
+        "socket2",
+        "creditbank-server",
+    ];
+    let found: Vec<_> = banned
+        .iter()
+        .filter(|banned| seen.contains(**banned))
+        .collect();
     assert!(found.is_empty(), "creditbank-verify reaches {found:?}");
 }

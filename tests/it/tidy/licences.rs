@@ -36,7 +36,12 @@ fn every_licence_goes_with_ours() {
         .packages
         .iter()
         .filter(|package| !package.license.as_deref().is_some_and(allowed))
-        .map(|package| format!("{} {}: {:?}", package.name, package.version, package.license))
+        .map(|package| {
+            format!(
+                "{} {}: {:?}",
+                package.name, package.version, package.license
+            )
+        })
         .collect();
     assert!(wrong.is_empty(), "licences to look at: {wrong:#?}");
 }

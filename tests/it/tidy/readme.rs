@@ -17,13 +17,21 @@ fn the_two_commands_are_there_and_ci_runs_the_second() {
 /// Every `creditbank WORD` in the README is a command of the program.
 #[test]
 fn every_command_that_the_readme_names_exists() {
-    let source: String = super::rust_files("crates/cli/src").into_iter().map(|(_, text)| text).collect();
+    let source: String = super::rust_files("crates/cli/src")
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
     let readme = read("README.md");
-    let named = readme.lines().filter_map(|line| line.trim().strip_prefix("creditbank "));
+    let named = readme
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("creditbank "));
     for command in named.filter_map(|line| line.split_whitespace().next()) {
         let mut variant = command.to_owned();
         variant[..1].make_ascii_uppercase();
-        assert!(source.contains(&variant), "README names `creditbank {command}`");
+        assert!(
+            source.contains(&variant),
+            "README names `creditbank {command}`"
+        );
     }
 }
 
@@ -33,7 +41,11 @@ fn links_lead_somewhere() {
     for document in ["README.md", "ARCHITECTURE.md", "ledger-data/README.md"] {
         let base = root().join(document);
         let text = read(document);
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             if link.contains("://") || link.starts_with('#') {
                 continue;
             }

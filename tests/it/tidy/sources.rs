@@ -8,14 +8,23 @@ const LINES_MAX: usize = 600;
 const LONGER: [&str; 0] = [];
 
 fn all() -> Vec<(String, String)> {
-    ["crates", "tests", "benches"].iter().flat_map(|below| rust_files(below)).collect()
+    ["crates", "tests", "benches"]
+        .iter()
+        .flat_map(|below| rust_files(below))
+        .collect()
 }
 
 #[test]
 fn every_file_says_what_it_is() {
-    let silent: Vec<String> =
-        all().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(name, _)| name).collect();
-    assert!(silent.is_empty(), "files without a `//!` header: {silent:#?}");
+    let silent: Vec<String> = all()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "files without a `//!` header: {silent:#?}"
+    );
 }
 
 #[test]
@@ -32,9 +41,15 @@ fn files_are_of_a_size_one_can_read() {
 fn trespassers(what: &[&str], may: &[&str]) -> Vec<String> {
     let is_test = |name: &str| name.contains("/tests/") || name.contains("/tests.rs");
     let code = |text: &str| -> String {
-        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
         let text: Vec<&str> = lines.collect();
-        text.join("\n").split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+        text.join("\n")
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     };
     rust_files("crates")
         .into_iter()
@@ -47,7 +62,10 @@ fn trespassers(what: &[&str], may: &[&str]) -> Vec<String> {
 #[test]
 fn only_durable_names_the_file_system_in_the_store() {
     // The command line reads and writes its user's files.
-    let found = trespassers(&["std::fs", "fs::File", "tokio::fs"], &["crates/durable/", "crates/cli/"]);
+    let found = trespassers(
+        &["std::fs", "fs::File", "tokio::fs"],
+        &["crates/durable/", "crates/cli/"],
+    );
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -68,7 +86,16 @@ fn only_views_names_sled() {
 
 #[test]
 fn pure_crates_have_no_clock_no_file_no_socket_and_no_unordered_maps() {
-    let impure = ["std::fs", "std::net", "std::time", "HashMap", "HashSet", "tokio", "f32", "f64"];
+    let impure = [
+        "std::fs",
+        "std::net",
+        "std::time",
+        "HashMap",
+        "HashSet",
+        "tokio",
+        "f32",
+        "f64",
+    ];
     let pure = ["crates/chain/", "crates/ledger/"];
     let found: Vec<String> = trespassers(&impure, &[])
         .into_iter()
@@ -79,7 +106,11 @@ fn pure_crates_have_no_clock_no_file_no_socket_and_no_unordered_maps() {
 
 #[test]
 fn nothing_is_left_for_later_in_the_code() {
-    let marks = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X"];
+    let marks = [
+        "TO".to_owned() + "DO",
+        "FIX".to_owned() + "ME",
+        "XX".to_owned() + "X",
+    ];
     let found: Vec<String> = all()
         .into_iter()
         .filter(|(_, text)| marks.iter().any(|mark| text.contains(mark.as_str())))

@@ -55,13 +55,20 @@ pub struct LedgerKeys {
 impl store::Keys for LedgerKeys {
     fn keys_of(&self, record: &Record) -> Vec<store::Key> {
         // A body that does not decode has no keys; reading it reports the corruption.
-        let Ok(event) = event(record) else { return Vec::new() };
+        let Ok(event) = event(record) else {
+            return Vec::new();
+        };
         if let Body::LedgerOpened(opened) = &event.body {
             // The same record yields the same secret.
             let _ = self.secret.set(KeySecret(opened.suppression_key));
         }
-        let Some(secret) = self.secret.get() else { return Vec::new() };
-        ledger::keys_of(secret, &event).into_iter().map(store_key).collect()
+        let Some(secret) = self.secret.get() else {
+            return Vec::new();
+        };
+        ledger::keys_of(secret, &event)
+            .into_iter()
+            .map(store_key)
+            .collect()
     }
 }
 

@@ -11,7 +11,9 @@ use ledger::codec;
 use ledger::event::{LedgerOpened, Opening};
 use ledger::state::{Fact, Learner, Link, Need, RecordFact, Request};
 use ledger::words::ProvisionalReference;
-use ledger::{Body, Event, EventKind, Handle, InstitutionId, Key, KeySecret, Position, Revision, State};
+use ledger::{
+    Body, Event, EventKind, Handle, InstitutionId, Key, KeySecret, Position, Revision, State,
+};
 use store::EventStore;
 
 use super::fault::EngineFault;
@@ -44,7 +46,12 @@ impl<S: EventStore> Loader<'_, S> {
     /// Answers every need, in one look-up where nothing has a history.
     pub(crate) async fn load(&self, needs: &BTreeSet<Need>) -> Result<Vec<Loaded>, EngineFault> {
         let keys: Vec<Vec<Key>> = needs.iter().map(|need| self.keys(*need)).collect();
-        let flat: Vec<store::Key> = keys.iter().flatten().copied().map(join::store_key).collect();
+        let flat: Vec<store::Key> = keys
+            .iter()
+            .flatten()
+            .copied()
+            .map(join::store_key)
+            .collect();
         let found = self.store.find(&flat).await?;
         let positions: BTreeSet<chain::Position> = found.iter().flatten().copied().collect();
         let records = self.records(positions).await?;
@@ -100,9 +107,7 @@ impl<S: EventStore> Loader<'_, S> {
             Need::Student(key) => Fact::Student(key, found.and_then(|e| link(e, position))),
             Need::Document(key) => Fact::Document(key, on_chain.filter(|_| has_body(found))),
             Need::Reference(key) => Fact::Reference(key, on_chain.filter(|_| has_body(found))),
-            Need::Result(key) => {
-                Fact::Result(key, found.and_then(|event| self.claimer(event)))
-            }
+            Need::Result(key) => Fact::Result(key, found.and_then(|event| self.claimer(event))),
             Need::Request(key) => {
                 Fact::Request(key, found.and_then(|event| self.request(event, position)))
             }
@@ -117,14 +122,18 @@ impl<S: EventStore> Loader<'_, S> {
         hits: &[Option<&Record>],
     ) -> Result<Loaded, EngineFault> {
         let [Some(last), profile, absorbed, reopened] = hits else {
-            return Ok(Loaded { fact: Fact::Learner(handle, None), tip: None });
+            return Ok(Loaded {
+                fact: Fact::Learner(handle, None),
+                tip: None,
+            });
         };
         let kind = decode(last)?.body.kind();
         let joined = matches!(kind, EventKind::LearnerMerged | EventKind::LearnerErased)
             || kind == EventKind::LearnerIdentityErased;
         let profile = profile.map(decode).transpose()?;
         let simple = profile.filter(|_| absorbed.is_none() && reopened.is_none() && !joined);
-        let Some(profile) = simple.filter(|profile| !matches!(profile.body, Body::Erased(_))) else {
+        let Some(profile) = simple.filter(|profile| !matches!(profile.body, Body::Erased(_)))
+        else {
             return self.learner_from_history(handle).await;
         };
         let tip = tip(last);
@@ -138,14 +147,20 @@ impl<S: EventStore> Loader<'_, S> {
         if let (Some(learner), Some(tip)) = (&mut learner, &tip) {
             learner.revision = Revision(tip.revision.saturating_add(1));
         }
-        Ok(Loaded { fact: Fact::Learner(handle, learner), tip })
+        Ok(Loaded {
+            fact: Fact::Learner(handle, learner),
+            tip,
+        })
     }
 
     async fn learner_from_history(&self, handle: Handle) -> Result<Loaded, EngineFault> {
         let history = self.history(handle).await?;
         let state = self.replay(&history);
         let tip = history.tips.get(&handle).copied();
-        Ok(Loaded { fact: Fact::Learner(handle, learner_in(&state, handle)), tip })
+        Ok(Loaded {
+            fact: Fact::Learner(handle, learner_in(&state, handle)),
+            tip,
+        })
     }
 
     async fn record(
@@ -155,7 +170,9 @@ impl<S: EventStore> Loader<'_, S> {
         position: Position,
     ) -> Result<Option<RecordFact>, EngineFault> {
         let Some(event) = latest else { return Ok(None) };
-        let Some(handle) = event.learner else { return Ok(None) };
+        let Some(handle) = event.learner else {
+            return Ok(None);
+        };
         match &event.body {
             Body::LearnerErased(_) | Body::Erased(_) => Ok(Some(RecordFact::Suppressed)),
             // The usual case: recorded once, and nothing since.
@@ -183,12 +200,19 @@ impl<S: EventStore> Loader<'_, S> {
     fn request(&self, event: &Event, position: Position) -> Option<Request> {
         let learner = event.learner.filter(|_| has_body(Some(event)))?;
         let content = self.secret.content(&codec::encode(&event.body));
-        Some(Request { position, learner, content })
+        Some(Request {
+            position,
+            learner,
+            content,
+        })
     }
 
     /// Walks back the chain of the account and of every account ever joined with it.
     pub(crate) async fn history(&self, handle: Handle) -> Result<History, EngineFault> {
-        let mut history = History { events: BTreeMap::new(), tips: BTreeMap::new() };
+        let mut history = History {
+            events: BTreeMap::new(),
+            tips: BTreeMap::new(),
+        };
         let mut seen = BTreeSet::from([handle]);
         let mut open = vec![handle];
         while let Some(handle) = open.pop() {
@@ -216,7 +240,12 @@ impl<S: EventStore> Loader<'_, S> {
 
     /// The complete state of those events alone.
     pub(crate) fn replay(&self, history: &History) -> State {
-        self.replayed(history.events.iter().map(|(position, event)| (*position, event)))
+        self.replayed(
+            history
+                .events
+                .iter()
+                .map(|(position, event)| (*position, event)),
+        )
     }
 
     fn replayed<'e>(&self, events: impl IntoIterator<Item = (Position, &'e Event)>) -> State {
@@ -242,7 +271,11 @@ fn decode(record: &Record) -> Result<Event, EngineFault> {
 fn tip(record: &Record) -> Option<LearnerTip> {
     let link = record.leaf.learner?;
     let (position, hash) = (record.leaf.position, record.hash());
-    Some(LearnerTip { revision: link.revision, position, hash })
+    Some(LearnerTip {
+        revision: link.revision,
+        position,
+        hash,
+    })
 }
 
 fn has_body(event: Option<&Event>) -> bool {
@@ -256,7 +289,10 @@ fn learner_in(state: &State, handle: Handle) -> Option<Learner> {
 /// An opening without attributes, for the same account.
 fn registered_bare(event: &Event) -> Event {
     let body = Body::Erased(EventKind::LearnerRegistered);
-    Event { body, ..event.clone() }
+    Event {
+        body,
+        ..event.clone()
+    }
 }
 
 fn link(event: &Event, position: Position) -> Option<Link> {
@@ -270,7 +306,11 @@ fn link(event: &Event, position: Position) -> Option<Link> {
         ),
         _ => return None,
     };
-    Some(Link { handle, linked, position })
+    Some(Link {
+        handle,
+        linked,
+        position,
+    })
 }
 
 /// The accounts that an event joins with the one on whose chain it lies.

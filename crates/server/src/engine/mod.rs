@@ -5,17 +5,19 @@
 //! repetition. `open` brings an engine up on a store; `join` is where the ledger's events meet the
 //! chain's records.
 
+mod erasure;
 mod fault;
 mod join;
 mod load;
 mod open;
+mod outcome;
 mod random;
 mod writer;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use chain::{Hash, Head, Leaf};
+use chain::Head;
 use ledger::event::LedgerOpened;
 use ledger::registry::Registry;
 use ledger::state::{Need, RecordFact};
@@ -30,101 +32,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 pub use fault::EngineFault;
 pub use join::LedgerKeys;
+pub(crate) use join::event;
 use load::Loader;
 pub use open::Opened;
+use outcome::Written;
+pub use outcome::{Done, ErasureScope, Mode, Outcome, Receipt, Refused};
 use random::Random;
 pub use writer::WriterOptions;
 use writer::{Job, Reply, Seen};
-
-/// How several commands relate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Each for itself, in order: the good are recorded and the bad explained.
-    Each,
-    /// All or nothing, in one block.
-    Atomic,
-    /// Each for itself, nothing recorded.
-    ValidateEach,
-    /// As if atomic, nothing recorded.
-    ValidateAtomic,
-}
-
-impl Mode {
-    fn is_atomic(self) -> bool {
-        matches!(self, Self::Atomic | Self::ValidateAtomic)
-    }
-
-    fn validates(self) -> bool {
-        matches!(self, Self::ValidateEach | Self::ValidateAtomic)
-    }
-}
-
-/// How much of a learner to erase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErasureScope {
-    /// Names, documents, birth date and student numbers.
-    Identity,
-    /// Everything.
-    All,
-}
-
-/// What became of one command.
-pub type Outcome = Result<Done, Refused>;
-
-/// A command that was refused.
-#[derive(Debug, Clone)]
-pub enum Refused {
-    /// The rules say no.
-    Rejected(Rejection),
-    /// Another command of the atomic batch was refused.
-    NotAttempted,
-}
-
-/// A command that was carried out, now or before.
-#[derive(Debug, Clone)]
-pub struct Done {
-    /// Receipts of the records made, in order, the answering one last; when it was so already, the
-    /// receipt of where. Empty when only validated.
-    pub receipts: Vec<Receipt>,
-    /// Nothing was appended: it was so already.
-    pub already: bool,
-    /// The learner concerned, as resolved.
-    pub learner: Option<Handle>,
-    /// The learner's next revision after it.
-    pub revision: Option<u64>,
-    /// Set when the record went to a provisional account.
-    pub pending: Option<PendingReason>,
-}
-
-/// [`Done`] as the writer knows it: a repetition's receipt has still to be read.
-#[derive(Debug)]
-struct Written {
-    receipts: Vec<Receipt>,
-    already: Option<Position>,
-    learner: Option<Handle>,
-    revision: Option<u64>,
-    pending: Option<PendingReason>,
-}
-
-/// What a submitter keeps.
-#[derive(Debug, Clone)]
-pub struct Receipt {
-    /// Position in the ledger.
-    pub position: chain::Position,
-    /// The leaf's bytes.
-    pub leaf: Vec<u8>,
-    /// The chain hash over them.
-    pub chain_hash: Hash,
-    /// When it was recorded.
-    pub recorded_at: chain::Timestamp,
-}
-
-impl Receipt {
-    fn of(leaf: &Leaf, chain_hash: Hash) -> Self {
-        let (position, recorded_at) = (leaf.position, leaf.recorded_at);
-        Receipt { position, leaf: leaf.encode(), chain_hash, recorded_at }
-    }
-}
 
 /// What a reference leads to: the account's handle, its next revision, and why it is provisional if so.
 pub type Found = (Handle, Revision, Option<PendingReason>);
@@ -162,12 +77,22 @@ const RELOADS_MAX: usize = 256;
 
 impl<S> Inner<S> {
     fn published(&self) -> Published {
-        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn publish(&self, state: &State, head: Head, generation: u64) {
-        let published = Published { base: state.without_facts(), head, generation };
-        *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
+        let published = Published {
+            base: state.without_facts(),
+            head,
+            generation,
+        };
+        *self
+            .published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = published;
     }
 
     fn stop(&self, reason: &str) {
@@ -177,7 +102,11 @@ impl<S> Inner<S> {
 
 impl<S: EventStore> Inner<S> {
     fn loader(&self) -> Loader<'_, S> {
-        Loader { store: &self.store, secret: &self.secret, opened: &self.opened }
+        Loader {
+            store: &self.store,
+            secret: &self.secret,
+            opened: &self.opened,
+        }
     }
 
     /// Asks a question of a partial state, loading what it lacks, until it answers.
@@ -265,14 +194,20 @@ impl<S: EventStore> Engine<S> {
     }
 
     async fn send(&self, job: Job) -> Result<(), EngineFault> {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = self
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let jobs = jobs.ok_or_else(|| self.gone())?;
         jobs.send(job).await.map_err(|_| self.gone())
     }
 
     fn gone(&self) -> EngineFault {
         let reason = self.inner.stopped.borrow().clone();
-        EngineFault::Stopped { reason: reason.unwrap_or_else(|| "it is shutting down".to_owned()) }
+        EngineFault::Stopped {
+            reason: reason.unwrap_or_else(|| "it is shutting down".to_owned()),
+        }
     }
 
     async fn with_old_receipts(
@@ -286,19 +221,42 @@ impl<S: EventStore> Engine<S> {
         let mut old = self.receipts(&old).await?.into_iter();
         let done = |written: Written| {
             let already = written.already.is_some();
-            let receipts = if already { old.next().into_iter().collect() } else { written.receipts };
-            let Written { learner, revision, pending, .. } = written;
-            Done { receipts, already, learner, revision, pending }
+            let receipts = if already {
+                old.next().into_iter().collect()
+            } else {
+                written.receipts
+            };
+            let Written {
+                learner,
+                revision,
+                pending,
+                ..
+            } = written;
+            Done {
+                receipts,
+                already,
+                learner,
+                revision,
+                pending,
+            }
         };
         let mut done = done;
-        Ok(written.into_iter().map(|outcome| outcome.map(&mut done)).collect())
+        Ok(written
+            .into_iter()
+            .map(|outcome| outcome.map(&mut done))
+            .collect())
     }
 
     async fn receipts(&self, positions: &[Position]) -> Result<Vec<Receipt>, EngineFault> {
-        let positions: Vec<chain::Position> =
-            positions.iter().map(|position| chain::Position(position.0)).collect();
+        let positions: Vec<chain::Position> = positions
+            .iter()
+            .map(|position| chain::Position(position.0))
+            .collect();
         let records = self.inner.store.get(&positions).await?;
-        Ok(records.iter().map(|record| Receipt::of(&record.leaf, record.hash())).collect())
+        Ok(records
+            .iter()
+            .map(|record| Receipt::of(&record.leaf, record.hash()))
+            .collect())
     }
 
     /// The receipt of the record at a position.
@@ -308,62 +266,6 @@ impl<S: EventStore> Engine<S> {
     pub async fn receipt(&self, position: chain::Position) -> Result<Receipt, EngineFault> {
         let mut receipts = self.receipts(&[Position(position.0)]).await?;
         Ok(receipts.pop().expect("a store answers every position"))
-    }
-
-    /// Erases a learner: the event is recorded, then salts and bodies are gone, then it returns, with the
-    /// number of bodies erased.
-    ///
-    /// # Errors
-    /// A fault. If the event was recorded, opening the ledger again does the rest.
-    pub async fn erase(
-        &self,
-        learner: Handle,
-        scope: ErasureScope,
-    ) -> Result<(Outcome, u64), EngineFault> {
-        for _ in 0..RELOADS_MAX {
-            let plan = match self.plan_erasure(learner, scope).await? {
-                Ok(plan) => plan,
-                Err(rejection) => return Ok((Err(Refused::Rejected(rejection)), 0)),
-            };
-            let erased = u64::try_from(plan.positions.len()).expect("a count fits 64 bits");
-            let command = Command { actor: Actor::Operator, action: plan.action };
-            let written = self.submit([command].into(), Mode::Each, Some(plan.positions)).await?;
-            let mut outcomes = self.with_old_receipts(written).await?;
-            match outcomes.pop() {
-                // Somebody added to the account between the plan and its turn: plan again.
-                Some(Err(Refused::Rejected(Rejection::StaleRevision { .. }))) => {}
-                Some(Ok(done)) => return Ok((Ok(done), erased)),
-                Some(refused) => return Ok((refused, 0)),
-                None => break,
-            }
-        }
-        Err(EngineFault::Overloaded)
-    }
-
-    async fn plan_erasure(
-        &self,
-        learner: Handle,
-        scope: ErasureScope,
-    ) -> Result<Result<Erasure, Rejection>, EngineFault> {
-        let found = self.inner.ask(|state| {
-            let (handle, learner) = state.resolve(learner)?;
-            Ok((handle, learner.revision, state.group(handle)?))
-        });
-        let (learner, expected, group) = match found.await? {
-            Ok(found) => found,
-            Err(rejection) => return Ok(Err(rejection)),
-        };
-        let loader = self.inner.loader();
-        let history = loader.history(learner).await?;
-        let action = match scope {
-            ErasureScope::Identity => Action::EraseIdentity { learner, expected },
-            ErasureScope::All => {
-                let suppressed = loader.replay(&history).records_with(&group);
-                Action::EraseLearner { learner, suppressed, expected }
-            }
-        };
-        let positions = open::covered(&history, &group, scope);
-        Ok(Ok(Erasure { action, positions }))
     }
 
     /// Moves a record to another learner, with its content as it stands.
@@ -379,14 +281,36 @@ impl<S: EventStore> Engine<S> {
         expected: Option<Revision>,
         validate_only: bool,
     ) -> Result<Outcome, EngineFault> {
-        let achievement = match self.content(&name).await? {
-            Ok(achievement) => achievement,
-            Err(rejection) => return Ok(Err(Refused::Rejected(rejection))),
-        };
-        let action = Action::Reassign { name, achievement, to, reason, expected };
-        let mode = if validate_only { Mode::ValidateEach } else { Mode::Each };
-        let mut outcomes = self.execute(vec![Command { actor, action }], mode).await?;
-        Ok(outcomes.pop().expect("one outcome a command"))
+        for _ in 0..RELOADS_MAX {
+            let achievement = match self.content(&name).await? {
+                Ok(achievement) => achievement,
+                Err(rejection) => return Ok(Err(Refused::Rejected(rejection))),
+            };
+            let (name, to, reason) = (name.clone(), to.clone(), reason.clone());
+            let action = Action::Reassign {
+                name,
+                achievement,
+                to,
+                reason,
+                expected,
+            };
+            let mode = if validate_only {
+                Mode::ValidateEach
+            } else {
+                Mode::Each
+            };
+            let command = Command {
+                actor: actor.clone(),
+                action,
+            };
+            let outcome = self.execute(vec![command], mode).await?.pop();
+            match outcome.expect("one outcome a command") {
+                // The record got another version between the reading and its turn: read again.
+                Err(Refused::Rejected(Rejection::OutOfPlace { .. })) => {}
+                outcome => return Ok(outcome),
+            }
+        }
+        Err(EngineFault::Overloaded)
     }
 
     /// The content of a record's version in force.
@@ -397,9 +321,10 @@ impl<S: EventStore> Engine<S> {
         let key = self.inner.secret.record_name(name);
         let latest = self.inner.ask(|state| match state.record(key)? {
             Some(RecordFact::Held(record)) => Ok(record.versions.last().copied()),
-            Some(RecordFact::Suppressed) => {
-                Err(Rejection::RecordErased { record_id: name.record_id.clone() }.into())
+            Some(RecordFact::Suppressed) => Err(Rejection::RecordErased {
+                record_id: name.record_id.clone(),
             }
+            .into()),
             None => Ok(None),
         });
         let unknown = || Rejection::UnknownRecord {
@@ -446,7 +371,9 @@ impl<S: EventStore> Engine<S> {
         reference: &LearnerReference,
     ) -> Result<Result<Found, Rejection>, EngineFault> {
         let now = self.now();
-        self.inner.ask(|state| ledger::find_learner(state, actor, reference, now)).await
+        self.inner
+            .ask(|state| ledger::find_learner(state, actor, reference, now))
+            .await
     }
 
     /// Institutions and vocabulary, as far as durable.
@@ -503,19 +430,22 @@ impl<S: EventStore> Engine<S> {
 
     /// Carries out what waits, then ends the writer.
     pub async fn close(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(
+            self.jobs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(writer) = writer {
             // A writer that panicked has stopped as well.
             let _ = writer.await;
         }
     }
-}
-
-/// What an erasure does.
-struct Erasure {
-    action: Action,
-    positions: Vec<chain::Position>,
 }
 
 /// The facts that the commands still lack, decided one after the other as the writer will.

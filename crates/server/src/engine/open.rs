@@ -4,17 +4,18 @@
 //! erasure whose event is durable but whose mark is not is carried out -> the writer starts. A crash in
 //! between leaves what the next opening does again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 
 use chain::{Head, Position};
-use ledger::event::{LedgerOpened, erasure_covers};
-use ledger::{Action, Actor, Body, Command, EventKind, Handle, KeySecret, State, Timestamp};
+use ledger::event::LedgerOpened;
+use ledger::{Action, Actor, Body, Command, EventKind, KeySecret, State, Timestamp};
 use store::EventStore;
 use tokio::sync::{mpsc, watch};
 
+use super::erasure::covered;
 use super::fault::EngineFault;
-use super::load::{History, Loader};
+use super::load::Loader;
 use super::random::{self, Random};
 use super::writer::{Writer, WriterOptions};
 use super::{Engine, ErasureScope, Inner, Mode, Published, Refused, join};
@@ -60,7 +61,13 @@ impl<S: EventStore> Engine<S> {
         let (state, last_at) = folded(store.as_ref(), head).await?;
         let erased = redo_erasure(store.as_ref(), &opened, head).await?;
         let engine = start(store, clock, options, opened, state, head, last_at);
-        Ok((engine, Opened::Resumed { size: head.size, erased }))
+        Ok((
+            engine,
+            Opened::Resumed {
+                size: head.size,
+                erased,
+            },
+        ))
     }
 }
 
@@ -78,9 +85,22 @@ async fn begin<S: EventStore>(
         suppression_key: random::bytes()?,
     };
     let empty = State::new().without_facts();
-    let engine = start(store, clock, options, opened.clone(), empty, Head::EMPTY, Timestamp(0));
+    let engine = start(
+        store,
+        clock,
+        options,
+        opened.clone(),
+        empty,
+        Head::EMPTY,
+        Timestamp(0),
+    );
     let actions = std::iter::once(Action::OpenLedger(opened)).chain(vocabulary);
-    let commands = actions.map(|action| Command { actor: Actor::Operator, action }).collect();
+    let commands = actions
+        .map(|action| Command {
+            actor: Actor::Operator,
+            action,
+        })
+        .collect();
     for outcome in engine.execute(commands, Mode::Atomic).await? {
         if let Err(Refused::Rejected(rejection)) = outcome {
             return Err(EngineFault::Opening(rejection));
@@ -98,7 +118,11 @@ fn start<S: EventStore>(
     head: Head,
     last_at: Timestamp,
 ) -> Engine<S> {
-    let published = Published { base: state.clone(), head, generation: 0 };
+    let published = Published {
+        base: state.clone(),
+        head,
+        generation: 0,
+    };
     let inner = Arc::new(Inner {
         store,
         clock,
@@ -120,7 +144,11 @@ fn start<S: EventStore>(
     };
     let (sender, receiver) = mpsc::channel(JOBS_MAX);
     let writer = tokio::spawn(writer.run(receiver));
-    Engine { inner, jobs: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) }
+    Engine {
+        inner,
+        jobs: Mutex::new(Some(sender)),
+        writer: Mutex::new(Some(writer)),
+    }
 }
 
 async fn opening<S: EventStore>(store: &S) -> Result<LedgerOpened, EngineFault> {
@@ -160,8 +188,14 @@ async fn redo_erasure<S: EventStore>(
 ) -> Result<u64, EngineFault> {
     let secret = KeySecret(opened.suppression_key);
     let latest = store.find(&[join::store_key(secret.erasures())]).await?;
-    let Some(position) = latest.first().copied().flatten() else { return Ok(0) };
-    if store.erased_through().await?.is_some_and(|through| through >= position) {
+    let Some(position) = latest.first().copied().flatten() else {
+        return Ok(0);
+    };
+    if store
+        .erased_through()
+        .await?
+        .is_some_and(|through| through >= position)
+    {
         return Ok(0);
     }
     let records = store.get(&[position]).await?;
@@ -171,32 +205,22 @@ async fn redo_erasure<S: EventStore>(
         EventKind::LearnerIdentityErased => ErasureScope::Identity,
         _ => ErasureScope::All,
     };
-    let Some(learner) = event.learner else { return Ok(0) };
-    let loader = Loader { store, secret: &secret, opened };
+    let Some(learner) = event.learner else {
+        return Ok(0);
+    };
+    let loader = Loader {
+        store,
+        secret: &secret,
+        opened,
+    };
     let mut history = loader.history(learner).await?;
     // What came after the erasure is not covered by it.
     history.events.retain(|at, _| at.0 <= position.0);
     let state = loader.replay(&history);
     let group = state.group(learner).unwrap_or_else(|_| vec![learner]);
     let positions = covered(&history, &group, scope);
-    store.erase(&positions, Position(position.0.min(head.size - 1))).await?;
+    store
+        .erase(&positions, Position(position.0.min(head.size - 1)))
+        .await?;
     Ok(u64::try_from(positions.len()).expect("a count fits 64 bits"))
-}
-
-/// The positions whose bodies an erasure of the group covers and that still have one.
-pub(super) fn covered(history: &History, group: &[Handle], scope: ErasureScope) -> Vec<Position> {
-    let erasure = match scope {
-        ErasureScope::Identity => EventKind::LearnerIdentityErased,
-        ErasureScope::All => EventKind::LearnerErased,
-    };
-    let group: BTreeSet<Handle> = group.iter().copied().collect();
-    let of_group = |handle: Option<Handle>| handle.is_some_and(|handle| group.contains(&handle));
-    history
-        .events
-        .iter()
-        .filter(|(_, event)| of_group(event.learner))
-        .filter(|(_, event)| erasure_covers(erasure, event.body.kind()))
-        .filter(|(_, event)| !matches!(event.body, Body::Erased(_)))
-        .map(|(position, _)| Position(position.0))
-        .collect()
 }

@@ -17,7 +17,9 @@ const SALTS: usize = 256;
 
 impl Random {
     pub(crate) fn new() -> Self {
-        Random { salts: Mutex::new(Vec::new()) }
+        Random {
+            salts: Mutex::new(Vec::new()),
+        }
     }
 
     /// A salt, never zero.

@@ -21,7 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fault::EngineFault;
 use super::load::Loaded;
-use super::{Inner, Mode, Receipt, Refused, Written, join};
+use super::outcome::{Mode, Receipt, Refused, Written};
+use super::{Inner, join};
 
 /// Work for the writer.
 #[derive(Debug)]
@@ -166,7 +167,9 @@ impl<S: EventStore> Writer<S> {
         }
         let before = group.state.clone();
         let decided = decide_all(&mut group.state, &job.commands, job.mode, group.at);
-        if job.mode.validates() || !matches!(decided, Ok(Decisions { ref events, .. }) if !events.is_empty()) {
+        if job.mode.validates()
+            || !matches!(decided, Ok(Decisions { ref events, .. }) if !events.is_empty())
+        {
             group.state = before;
         }
         match decided {
@@ -176,22 +179,33 @@ impl<S: EventStore> Writer<S> {
             Ok(decisions) => {
                 let first = group.pushed.len();
                 if !job.mode.validates() {
-                    decisions.events.into_iter().for_each(|event| self.push(group, event));
+                    decisions
+                        .events
+                        .into_iter()
+                        .for_each(|event| self.push(group, event));
                 }
                 let outcomes = decisions.outcomes;
                 let shifted = outcomes.into_iter().map(|outcome| {
                     outcome.map(|(written, (from, until))| {
                         let until = if job.mode.validates() { from } else { until };
-                        Decided { written, records: (first + from, first + until) }
+                        Decided {
+                            written,
+                            records: (first + from, first + until),
+                        }
                     })
                 });
-                group.waiting.push(Waiting { outcomes: shifted.collect(), reply: job.reply });
+                group.waiting.push(Waiting {
+                    outcomes: shifted.collect(),
+                    reply: job.reply,
+                });
             }
         }
     }
 
     fn push(&mut self, group: &mut Group, event: Event) {
-        let learner = event.learner.map(|handle| (handle, self.tips.get(&handle).copied()));
+        let learner = event
+            .learner
+            .map(|handle| (handle, self.tips.get(&handle).copied()));
         let pushed = group.builder.push(
             join::kind(&event),
             join::institution(&event.issuer),
@@ -214,7 +228,13 @@ impl<S: EventStore> Writer<S> {
         group: Group,
         erase: Option<Vec<chain::Position>>,
     ) -> Result<(), String> {
-        let Group { at, state, builder, pushed, waiting } = group;
+        let Group {
+            at,
+            state,
+            builder,
+            pushed,
+            waiting,
+        } = group;
         if pushed.is_empty() {
             self.state = state;
             answer(waiting, &[]);
@@ -240,8 +260,11 @@ impl<S: EventStore> Writer<S> {
                 return Err(reason);
             }
         }
-        if let Some(positions) = erase {
-            self.erase(&positions).await?;
+        if let Some(positions) = erase
+            && let Err(reason) = self.erase(&positions).await
+        {
+            stop(waiting, &reason);
+            return Err(reason);
         }
         self.inner.publish(&self.state, self.head, self.generation);
         answer(waiting, &receipts);
@@ -273,9 +296,14 @@ impl<S: EventStore> Writer<S> {
     }
 
     async fn refuse_rest(&self, mut jobs: mpsc::Receiver<Job>, held: Option<Job>, reason: &str) {
-        tracing::error!(reason, "the writer has stopped: restart the server to recover");
+        tracing::error!(
+            reason,
+            "the writer has stopped: restart the server to recover"
+        );
         self.inner.stop(reason);
-        let stopped = || EngineFault::Stopped { reason: reason.to_owned() };
+        let stopped = || EngineFault::Stopped {
+            reason: reason.to_owned(),
+        };
         if let Some(job) = held {
             let _ = job.reply.send(Err(stopped()));
         }
@@ -288,8 +316,11 @@ impl<S: EventStore> Writer<S> {
 /// Events of a job in order, and of each command which of them are its own.
 struct Decisions {
     events: Vec<Event>,
-    outcomes: Vec<Result<(Written, (usize, usize)), Refused>>,
+    outcomes: Vec<Result<Own, Refused>>,
 }
+
+/// An outcome and where its events begin and end.
+type Own = (Written, (usize, usize));
 
 /// Decides each command on the state that the ones before leave.
 fn decide_all(
@@ -298,7 +329,10 @@ fn decide_all(
     mode: Mode,
     at: Timestamp,
 ) -> Result<Decisions, Need> {
-    let mut decisions = Decisions { events: Vec::new(), outcomes: Vec::new() };
+    let mut decisions = Decisions {
+        events: Vec::new(),
+        outcomes: Vec::new(),
+    };
     let mut rejected = false;
     for command in commands {
         if rejected && mode.is_atomic() {
@@ -328,7 +362,9 @@ fn decide_all(
             revision,
             pending: decision.pending,
         };
-        decisions.outcomes.push(Ok((written, (from, decisions.events.len()))));
+        decisions
+            .outcomes
+            .push(Ok((written, (from, decisions.events.len()))));
     }
     if rejected && mode.is_atomic() {
         decisions.events.clear();
@@ -343,16 +379,23 @@ fn decide_all(
 
 fn receipts(block: &chain::Block, pushed: &[Pushed]) -> Vec<Receipt> {
     let records = block.records().iter().zip(pushed);
-    records.map(|(record, pushed)| Receipt::of(&record.leaf, pushed.hash)).collect()
+    records
+        .map(|(record, pushed)| Receipt::of(&record.leaf, pushed.hash))
+        .collect()
 }
 
 fn answer(waiting: Vec<Waiting>, receipts: &[Receipt]) {
     for Waiting { outcomes, reply } in waiting {
         let outcomes = outcomes.into_iter().map(|outcome| {
-            outcome.map(|Decided { mut written, records: (from, until) }| {
-                written.receipts = receipts.get(from..until).unwrap_or_default().to_vec();
-                written
-            })
+            outcome.map(
+                |Decided {
+                     mut written,
+                     records: (from, until),
+                 }| {
+                    written.receipts = receipts.get(from..until).unwrap_or_default().to_vec();
+                    written
+                },
+            )
         });
         let _ = reply.send(Ok(Reply::Outcomes(outcomes.collect())));
     }
@@ -363,14 +406,18 @@ fn refuse(waiting: Vec<Waiting>, error: AppendError) {
     tracing::warn!(reason, "nothing was recorded: no space");
     let mut error = Some(error);
     for Waiting { reply, .. } in waiting {
-        let source = error.take().unwrap_or_else(|| AppendError::Full { source: reason.clone().into() });
+        let source = error.take().unwrap_or_else(|| AppendError::Full {
+            source: reason.clone().into(),
+        });
         let _ = reply.send(Err(EngineFault::NoSpace(source)));
     }
 }
 
 fn stop(waiting: Vec<Waiting>, reason: &str) {
     for Waiting { reply, .. } in waiting {
-        let _ = reply.send(Err(EngineFault::Stopped { reason: reason.to_owned() }));
+        let _ = reply.send(Err(EngineFault::Stopped {
+            reason: reason.to_owned(),
+        }));
     }
 }
 

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tonic::{Code, Request, Status};
 use views::Views;
 
-use crate::engine::{Done, Engine, EngineFault, Mode, Outcome, Refused};
+use crate::engine::{self, Done, Engine, EngineFault, Mode, Outcome, Refused};
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::status::{self, Explanation};
@@ -188,14 +188,7 @@ fn done(outcome: Option<Outcome>) -> Result<Done, Status> {
 
 /// The event of a record; an erased body leaves what its leaf tells.
 fn event(record: &chain::Record) -> Result<Event, Status> {
-    let leaf = &record.leaf;
-    let learner = leaf.learner.map(|link| Handle(link.handle.0));
-    let (issuer, submitter) = (leaf.issuer.as_str(), leaf.submitter.as_str());
-    let event = if record.is_erased() {
-        ledger::codec::erased(leaf.kind, issuer, submitter, learner)
-    } else {
-        ledger::codec::decode(leaf.kind, issuer, submitter, learner, &record.body)
-    };
-    let position = leaf.position.0;
-    event.map_err(|source| status::faulted(&EngineFault::Decode { position, source }))
+    let position = record.leaf.position.0;
+    engine::event(record)
+        .map_err(|source| status::faulted(&EngineFault::Decode { position, source }))
 }

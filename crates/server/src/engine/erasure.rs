@@ -1,0 +1,107 @@
+//! Erasures: what one covers is read from the history, decided, recorded, and carried out.
+//!
+//! Apart from other commands because an erasure ends only when the bodies are gone, and because opening
+//! a ledger carries out what a crash cut off.
+
+use std::collections::BTreeSet;
+
+use chain::Position;
+use ledger::event::erasure_covers;
+use ledger::{Action, Actor, Body, Command, EventKind, Handle, Rejection};
+use store::EventStore;
+
+use super::fault::EngineFault;
+use super::load::History;
+use super::outcome::{ErasureScope, Mode, Outcome, Refused};
+use super::{Engine, RELOADS_MAX};
+
+/// What an erasure does.
+struct Erasure {
+    action: Action,
+    positions: Vec<chain::Position>,
+}
+
+impl<S: EventStore> Engine<S> {
+    /// Erases a learner: the event is recorded, then salts and bodies are gone, then it returns, with the
+    /// number of bodies erased.
+    ///
+    /// # Errors
+    /// A fault. If the event was recorded, opening the ledger again does the rest.
+    pub async fn erase(
+        &self,
+        learner: Handle,
+        scope: ErasureScope,
+    ) -> Result<(Outcome, u64), EngineFault> {
+        for _ in 0..RELOADS_MAX {
+            let plan = match self.plan_erasure(learner, scope).await? {
+                Ok(plan) => plan,
+                Err(rejection) => return Ok((Err(Refused::Rejected(rejection)), 0)),
+            };
+            let erased = u64::try_from(plan.positions.len()).expect("a count fits 64 bits");
+            let command = Command {
+                actor: Actor::Operator,
+                action: plan.action,
+            };
+            let written = self
+                .submit([command].into(), Mode::Each, Some(plan.positions))
+                .await?;
+            let mut outcomes = self.with_old_receipts(written).await?;
+            match outcomes.pop() {
+                // Somebody added to the account between the plan and its turn: plan again.
+                Some(Err(Refused::Rejected(Rejection::StaleRevision { .. }))) => {}
+                Some(Ok(done)) => return Ok((Ok(done), erased)),
+                Some(refused) => return Ok((refused, 0)),
+                None => break,
+            }
+        }
+        Err(EngineFault::Overloaded)
+    }
+
+    async fn plan_erasure(
+        &self,
+        learner: Handle,
+        scope: ErasureScope,
+    ) -> Result<Result<Erasure, Rejection>, EngineFault> {
+        let found = self.inner.ask(|state| {
+            let (handle, learner) = state.resolve(learner)?;
+            Ok((handle, learner.revision, state.group(handle)?))
+        });
+        let (learner, expected, group) = match found.await? {
+            Ok(found) => found,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let loader = self.inner.loader();
+        let history = loader.history(learner).await?;
+        let action = match scope {
+            ErasureScope::Identity => Action::EraseIdentity { learner, expected },
+            ErasureScope::All => {
+                let suppressed = loader.replay(&history).records_with(&group);
+                Action::EraseLearner {
+                    learner,
+                    suppressed,
+                    expected,
+                }
+            }
+        };
+        let positions = covered(&history, &group, scope);
+        Ok(Ok(Erasure { action, positions }))
+    }
+}
+
+/// The positions whose bodies an erasure of the group covers and that still have one.
+pub(super) fn covered(history: &History, group: &[Handle], scope: ErasureScope) -> Vec<Position> {
+    let erasure = match scope {
+        ErasureScope::Identity => EventKind::LearnerIdentityErased,
+        ErasureScope::All => EventKind::LearnerErased,
+    };
+    let group: BTreeSet<Handle> = group.iter().copied().collect();
+    let of_group = |handle: Option<Handle>| handle.is_some_and(|handle| group.contains(&handle));
+    history
+        .events
+        .iter()
+        .filter(|(_, event)| of_group(event.learner))
+        .filter(|(_, event)| erasure_covers(erasure, event.body.kind()))
+        .filter(|(_, event)| !matches!(event.body, Body::Erased(_)))
+        .map(|(position, _)| Position(position.0))
+        .collect()
+}
