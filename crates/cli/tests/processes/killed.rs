@@ -3,11 +3,10 @@
 //!
 //! `CREDITBANK_KILLS` sets how often (default 5).
 
-mod running;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use crate::running::{Server, acting, free_port, verify};
 use api::v1::audit_service_client::AuditServiceClient;
 use api::v1::learner_reference::Reference;
 use api::v1::record_service_client::RecordServiceClient;
@@ -15,7 +14,6 @@ use api::v1::{
     Achievement, BatchSubmitRecordsRequest, LearnerReference, ReadRecordsRequest, Receipt, Size,
     StudentNumber, SubmitRecordRequest, Text,
 };
-use running::{Server, acting, free_port, verify};
 
 const ACTING: &str = "institution:uni";
 
@@ -102,7 +100,7 @@ async fn send(server_url: String, prefix: String, outside: Arc<Mutex<Outside>>) 
 }
 
 /// Every acknowledged record is there with its leaf.
-async fn compare(server: &Server, outside: &Outside) {
+async fn compare(server: &Server, outside: &Mutex<Outside>) {
     let request = ReadRecordsRequest {
         from_position: 0,
         limit: 0,
@@ -123,6 +121,7 @@ async fn compare(server: &Server, outside: &Outside) {
                 .map(|record| (record.position, record.leaf)),
         );
     }
+    let outside = outside.lock().unwrap();
     for (position, receipt) in &outside.acknowledged {
         assert_eq!(
             found.get(position),
@@ -151,7 +150,7 @@ async fn what_was_acknowledged_survives_every_kill() {
     let outside = Arc::new(Mutex::new(Outside::default()));
     for kill in 0..kills {
         let server = Server::start(&data, port).await;
-        compare(&server, &outside.lock().unwrap()).await;
+        compare(&server, &outside).await;
         let senders: Vec<_> = (0..8)
             .map(|sender| {
                 let prefix = format!("{kill}-{sender}");
@@ -169,7 +168,7 @@ async fn what_was_acknowledged_survives_every_kill() {
         }
     }
     let server = Server::start(&data, port).await;
-    compare(&server, &outside.lock().unwrap()).await;
+    compare(&server, &outside).await;
     server.stop();
     verify(&data);
 }

@@ -3,13 +3,12 @@
 //! Counts and credit totals per module and per learner must equal sums computed straight from the CSV;
 //! sent again, nothing changes; with the server killed in the middle, all is equal in the end.
 
-mod running;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::running::{CREDITBANK, Server, acting, free_port, verify};
 use api::v1::account_service_client::AccountServiceClient;
 use api::v1::learner_reference::Reference;
 use api::v1::learner_service_client::LearnerServiceClient;
@@ -18,7 +17,6 @@ use api::v1::{
     GetBalanceRequest, LearnerProfile, LearnerReference, ListRecordsRequest, RecordState,
     RegisterLearnerRequest, StudentNumber,
 };
-use running::{CREDITBANK, Server, acting, free_port, verify};
 use serde_json::json;
 
 const UNIVERSITY: &str = "oulad-university";

@@ -1,0 +1,13 @@
+//! Tests of the program as a process of its own: killed under load, and fed with real data.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod killed;
+mod real_input;
+mod running;
+mod submitting;
