@@ -1,7 +1,7 @@
 //! Admission: the rules that every event meets before it becomes a fact.
 //!
 //! The server admits what it is about to append; an auditor admits the same events again, from the
-//! ledger alone. So a rule stands here and nowhere else, and [`crate::decide`] only proposes. Rules of
+//! ledger alone. So a rule stands here and nowhere else, and [`decide`](fn@crate::decide) only proposes. Rules of
 //! old versions stay executable: a later version gets its own branch in [`admit`].
 
 pub(crate) mod achievement;

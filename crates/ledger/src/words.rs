@@ -1,7 +1,7 @@
 //! What the ledger speaks about: achievements, institutions, learners and the published vocabulary.
 //!
 //! Plain data, normalised: an empty string or `None` means "not given". What is well-formed is said in
-//! [`crate::shape`], what is allowed in [`crate::admit`], how it is encoded in [`crate::codec`].
+//! [`crate::shape`], what is allowed in [`admit`](mod@crate::admit), how it is encoded in [`crate::codec`].
 
 use crate::amount::Credits;
 use crate::ids::{Date, Handle, InstitutionId};

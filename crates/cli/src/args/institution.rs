@@ -76,7 +76,7 @@ Examples:
 /// Arguments of `institution register` and `institution update`.
 #[derive(Debug, Args)]
 pub(crate) struct RegisterInstitution {
-    /// A TOML file of [[institution]], [[delegation]], [[course]] and [[window]] tables
+    /// A TOML file of institution, delegation, course and window tables
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "DescriptionGroup"], required_unless_present = "id")]
     pub(crate) file: Option<PathBuf>,
     /// The institution's id

@@ -11,17 +11,17 @@ use crate::ids::{Handle, Key};
 pub enum Need {
     /// A learner.
     Learner(Handle),
-    /// A record, by [`KeySecret::record`].
+    /// A record, by [`crate::KeySecret::record`].
     Record(Key),
-    /// A student number, by [`KeySecret::student`].
+    /// A student number, by [`crate::KeySecret::student`].
     Student(Key),
-    /// A document, by [`KeySecret::document`].
+    /// A document, by [`crate::KeySecret::document`].
     Document(Key),
-    /// A pending document reference, by [`KeySecret::reference`].
+    /// A pending document reference, by [`crate::KeySecret::reference`].
     Reference(Key),
-    /// A result, by [`KeySecret::result`].
+    /// A result, by [`crate::KeySecret::result`].
     Result(Key),
-    /// A request id, by [`KeySecret::request`].
+    /// A request id, by [`crate::KeySecret::request`].
     Request(Key),
 }
 
