@@ -118,9 +118,20 @@ async fn every_line_of_a_messy_file_gets_its_answer() {
     assert!(!states(&atomic).iter().any(tried), "{:?}", states(&atomic));
 
     // A dry run says what would be, and leaves the ledger as it is.
-    let dry = submit(&server, path, &["--validate-only"]);
-    assert_eq!(states(&dry).len(), expected.len());
     let before = server.try_head().await.unwrap();
+    let fresh = home.path().join("fresh.jsonl");
+    let lines = [
+        achievement("r6", "nobody", "a"),
+        achievement("r7", "1", "c"),
+    ];
+    std::fs::write(&fresh, lines.join("\n")).unwrap();
+    let dry = submit(&server, fresh.to_str().unwrap(), &["--validate-only"]);
+    let would: Vec<String> = states(&dry)
+        .into_iter()
+        .map(|(_, state, _)| state)
+        .collect();
+    assert_eq!(would, ["pending", "recorded"]);
+    assert_eq!(server.try_head().await.unwrap(), before);
     let found = submit(&server, path, &["--batch", "3"]);
     assert_eq!(found.status.code(), Some(1));
     assert_eq!(states(&found), expected);
