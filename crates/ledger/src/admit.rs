@@ -11,7 +11,7 @@ pub(crate) mod registry;
 pub use achievement::content_rules;
 
 use crate::event::{Body, Event, EventKind};
-use crate::ids::Timestamp;
+use crate::ids::{InstitutionId, Timestamp};
 use crate::rejection::{Rejection, Violation};
 use crate::state::{Awaited, Refusal, State};
 
@@ -31,7 +31,7 @@ pub fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), Refusal>
     in_its_place(state, event)?;
     match &event.body {
         Body::LedgerOpened(_) => out_of_place("the ledger is open already"),
-        Body::Erased(_) => Ok(()),
+        Body::Erased(_) => of_known_institutions(state, event),
         _ => match event.learner {
             None => registry::admit(state, event, at),
             Some(handle) if is_achievement(event.body.kind()) => {
@@ -57,6 +57,16 @@ fn opening(state: &State, event: &Event) -> Result<(), Refusal> {
     }
     if opened.rules_version != crate::RULES_VERSION {
         return out_of_place("the rules version is unknown to this program");
+    }
+    Ok(())
+}
+
+/// What the leaf of an erased record still shows can be judged.
+fn of_known_institutions(state: &State, event: &Event) -> Result<(), Refusal> {
+    for id in [&event.issuer, &event.submitter] {
+        if !id.is_operator() && !state.registry().institutions.contains_key(id) {
+            return Err(Rejection::UnknownInstitution { id: id.clone() }.into());
+        }
     }
     Ok(())
 }
@@ -91,7 +101,10 @@ fn in_its_place(state: &State, event: &Event) -> Result<(), Refusal> {
                 | EventKind::AchievementReceived
         ),
     };
-    if fits {
+    let both = |(issuer, submitter): &(InstitutionId, InstitutionId)| {
+        *issuer == event.issuer && *submitter == event.submitter
+    };
+    if fits && state.awaiting().is_none_or(both) {
         Ok(())
     } else {
         out_of_place("the second event of a pair does not fit the first")

@@ -48,7 +48,7 @@ pub enum Rejection {
         successor: Option<InstitutionId>,
     },
     /// The submitter may not act for the issuer on this day.
-    #[error("{submitter} may not submit for {issuer}; {issuer} must delegate to it first")]
+    #[error("{submitter} may not act for {issuer}; {issuer} must delegate to it first")]
     NotDelegated {
         /// Whose record.
         issuer: InstitutionId,

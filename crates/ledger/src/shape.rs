@@ -21,6 +21,8 @@ pub use registry::{
     code_list, course, credit_unit, delegation, framework, institution, intake_window,
 };
 
+/// Most record ids that one erasure may suppress: the list must fit a block.
+pub const SUPPRESSED_MAX: usize = 262_144;
 /// Longest text in bytes.
 pub const STRING_BYTES_MAX: usize = 1_024;
 /// Longest record id in bytes.
@@ -267,6 +269,10 @@ pub fn suppression(suppressed: &[Key]) -> Vec<Violation> {
             format_args!("suppressed[{}]", idx + 1),
             "is not above the entry before it",
         );
+    }
+    if suppressed.len() > SUPPRESSED_MAX {
+        let problem = format!("has {} entries; at most {SUPPRESSED_MAX}", suppressed.len());
+        check.say(format_args!("suppressed"), problem);
     }
     check.found
 }

@@ -194,6 +194,8 @@ pub struct State {
     opened: Option<Arc<LedgerOpened>>,
     registry: Arc<Registry>,
     awaited: Option<Awaited>,
+    /// Issuer and submitter of the event that awaits another.
+    awaiting: Option<(InstitutionId, InstitutionId)>,
     complete: bool,
     learners: Map<Handle, Option<Learner>>,
     records: Map<Key, Option<RecordFact>>,
@@ -219,6 +221,7 @@ impl State {
             opened: None,
             registry: Arc::default(),
             awaited: None,
+            awaiting: None,
             complete: true,
             learners: Map::new_sync(),
             records: Map::new_sync(),
@@ -238,6 +241,7 @@ impl State {
             opened: self.opened.clone(),
             registry: Arc::clone(&self.registry),
             awaited: self.awaited.clone(),
+            awaiting: self.awaiting.clone(),
             complete: false,
             ..State::new()
         }
@@ -271,6 +275,12 @@ impl State {
     #[must_use]
     pub fn awaited(&self) -> Option<&Awaited> {
         self.awaited.as_ref()
+    }
+
+    /// Issuer and submitter of the first event of a pair that is half done: the second has the same.
+    #[must_use]
+    pub fn awaiting(&self) -> Option<&(InstitutionId, InstitutionId)> {
+        self.awaiting.as_ref()
     }
 
     /// The key for keys; an unopened ledger has none.

@@ -461,3 +461,48 @@ async fn a_reassigned_record_is_with_the_new_learner() {
     let other = bank.submit("S3", achievement("r1", "C1", "6"));
     assert_eq!(bank.reason(other).await, "RECORD_OF_OTHER_LEARNER");
 }
+
+#[tokio::test]
+async fn erasing_a_learner_leaves_what_was_reassigned_to_another() {
+    let bank = Bank::with_university().await;
+    let (one, two) = (bank.learner("S1").await, bank.learner("S2").await);
+    bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
+        .await;
+    bank.ok(bank.submit("S1", achievement("r2", "C2", "6")))
+        .await;
+    let name = RecordName {
+        issuer: id("uni"),
+        record_id: "r1".into(),
+    };
+    let actor = Actor::Institution(id("uni"));
+    let to = LearnerReference::Handle(two);
+    let reason = "wrong student".to_owned();
+    let moved = bank
+        .engine
+        .reassign(actor, name.clone(), to, reason, None, false)
+        .await;
+    moved.unwrap().unwrap();
+    let erased = bank.engine.erase(one, ErasureScope::All).await.unwrap();
+    erased.0.unwrap();
+    assert_eq!(bank.engine.record(&name).await.unwrap(), Some(two));
+    let again = bank.submit("S2", achievement("r1", "C1", "6"));
+    assert!(bank.ok(again).await.already);
+    let gone = bank.submit("S1", achievement("r2", "C2", "6"));
+    assert_eq!(bank.reason(gone).await, "ERASED");
+}
+
+#[tokio::test]
+async fn a_repetition_within_a_validated_batch_is_no_fault() {
+    let bank = Bank::with_university().await;
+    bank.learner("S1").await;
+    for mode in [Mode::ValidateEach, Mode::ValidateAtomic] {
+        let twice = vec![
+            bank.submit("S1", achievement("r1", "C1", "6")),
+            bank.submit("S1", achievement("r1", "C1", "6")),
+        ];
+        let outcomes = bank.engine.execute(twice, mode).await.unwrap();
+        let done: Vec<Done> = outcomes.into_iter().map(Result::unwrap).collect();
+        assert!(!done[0].already && done[1].already);
+        assert!(done.iter().all(|done| done.receipts.is_empty()));
+    }
+}

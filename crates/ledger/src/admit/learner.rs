@@ -2,10 +2,10 @@
 
 use super::{out_of_place, well_formed};
 use crate::event::{Body, Counterpart, Event, Opening};
-use crate::ids::{Handle, InstitutionId, Timestamp};
+use crate::ids::{Handle, InstitutionId, Key, Timestamp};
 use crate::rejection::Rejection;
 use crate::shape;
-use crate::state::{Learner, Refusal, Standing, State, document_keys};
+use crate::state::{Learner, RecordFact, Refusal, Standing, State, document_keys};
 use crate::words::{LearnerProfile, LearnerReference, ProvisionalReference, StudentNumber};
 
 pub(super) fn admit(
@@ -55,7 +55,9 @@ pub(super) fn admit(
         }
         Body::LearnerMerged(counterpart) => merged(state, event, handle, counterpart, at),
         // Their place was checked: they directly follow what was admitted with them.
-        Body::LearnerAbsorbed(_) | Body::LearnerReopened(_) => Ok(()),
+        Body::LearnerAbsorbed(counterpart) | Body::LearnerReopened(counterpart) => {
+            well_formed(shape::reason(&counterpart.reason))
+        }
         Body::LearnersSeparated(counterpart) => {
             by_operator(event)?;
             well_formed(shape::reason(&counterpart.reason))?;
@@ -68,10 +70,7 @@ pub(super) fn admit(
             by_operator(event)?;
             open(state, handle)?;
             every_member_is_known(state, handle)?;
-            if !erased.suppressed.is_sorted_by(|a, b| a < b) {
-                return out_of_place("the suppression list is not sorted");
-            }
-            Ok(())
+            suppression(state, handle, &erased.suppressed)
         }
         Body::LearnerIdentityErased => {
             by_operator(event)?;
@@ -80,6 +79,24 @@ pub(super) fn admit(
         }
         _ => out_of_place("this kind of event belongs on no learner's chain"),
     }
+}
+
+/// Invariant: an erasure suppresses no record that is with somebody else.
+///
+/// That it suppresses every record of the learner cannot be judged once the bodies are gone.
+fn suppression(state: &State, handle: Handle, suppressed: &[Key]) -> Result<(), Refusal> {
+    if !shape::suppression(suppressed).is_empty() {
+        return out_of_place("the suppression list is too long or not sorted");
+    }
+    let group = state.group(handle)?;
+    for key in suppressed {
+        if let Some(RecordFact::Held(record)) = state.record(*key)?
+            && !group.contains(&record.learner)
+        {
+            return out_of_place("an erasure suppresses a record of another learner");
+        }
+    }
+    Ok(())
 }
 
 /// Learner events are statements of whoever sent them.

@@ -222,6 +222,11 @@ fn link(
     student: &StudentNumber,
 ) -> Result<Decision, Refusal> {
     by.acting_for(&student.institution, true)?;
+    if matches!(by.actor, Actor::Institution(_)) && matches!(learner, LearnerReference::Handle(_)) {
+        // Who merely knows a handle must not get at the account by linking a number of its own to it.
+        let allowed = "the operator, or an institution by student number or document,";
+        return Err(Rejection::NotAllowed { allowed }.into());
+    }
     by.may_name(learner)?;
     well_formed(shape::student_number(student))?;
     let handle = match by.resolve(learner)? {

@@ -28,6 +28,7 @@ impl State {
     /// Takes in an event of a known position: for a history that is only one learner's.
     pub fn apply_at(&mut self, position: Position, event: &Event) {
         let awaited = self.awaited.take();
+        self.awaiting = None;
         if let Body::LedgerOpened(opened) = &event.body {
             self.opened = Some(Arc::new(opened.clone()));
         }
@@ -38,6 +39,8 @@ impl State {
         // An unopened ledger has no learners: `admit` sees to it, and a history starts with its opening.
         let Ok(secret) = self.secret() else { return };
         self.apply_to_learner(&secret, position, handle, event);
+        let statement = || (event.issuer.clone(), event.submitter.clone());
+        self.awaiting = self.awaited.is_some().then(statement);
         // Of an erased arrival the leaf still tells where the record is now.
         let arrived = matches!(event.body, Body::Erased(EventKind::AchievementReceived));
         if let Some(Awaited::Received {

@@ -175,7 +175,7 @@ fn an_event_stays_on_the_chain_of_the_account_that_it_is_about() {
             "uni: submit r1 for L1",
             "uni: supersede r1 grade=B because appeal",
         ],
-        ["uni: link L1 uni/S1", "uni: unlink uni/S1"],
+        ["operator: link L1 uni/S1", "uni: unlink uni/S1"],
     ] {
         let (state, events, at) = before_last(&two_and(&lines));
         let moved = Event {
@@ -320,4 +320,53 @@ fn an_erased_arrival_still_moves_its_record() {
         state.apply(&read);
     }
     assert_same(&state.without_facts(), &bank.state.without_facts());
+}
+
+#[test]
+fn the_second_of_a_pair_is_the_same_ones_statement_as_the_first() {
+    let (state, events, at) = before_last(&two_and(&["operator: merge L1 into L2 because one person"]));
+    let [merged, absorbed] = &events[..] else {
+        panic!("a pair: {events:?}");
+    };
+    let by_uni = Event {
+        issuer: institution("uni"),
+        submitter: institution("uni"),
+        ..absorbed.clone()
+    };
+    let problem = in_order(&state, &[merged, &by_uni], at);
+    assert!(problem.contains("pair"), "{problem}");
+    let Body::LearnerAbsorbed(counterpart) = &absorbed.body else {
+        panic!("an absorption");
+    };
+    let silent = Event {
+        body: Body::LearnerAbsorbed(ledger::event::Counterpart {
+            reason: String::new(),
+            ..counterpart.clone()
+        }),
+        ..absorbed.clone()
+    };
+    let problem = in_order(&state, &[merged, &silent], at);
+    assert!(problem.contains("reason"), "{problem}");
+}
+
+#[test]
+fn an_erasure_suppresses_nobody_elses_record() {
+    let lines = two_and(&["uni: submit r1 for L2", "operator: erase L1"]);
+    let (state, events, at) = before_last(&lines);
+    let secret = state.secret().unwrap();
+    let others = secret.record(&institution("uni"), "r1");
+    let forged = Event {
+        body: Body::LearnerErased(ledger::event::LearnerErased {
+            suppressed: vec![others],
+        }),
+        ..events[0].clone()
+    };
+    assert_eq!(refused(&state, &forged, at), "OUT_OF_PLACE");
+    let unknown = Event {
+        body: Body::LearnerErased(ledger::event::LearnerErased {
+            suppressed: vec![secret.record(&institution("uni"), "never seen")],
+        }),
+        ..events[0].clone()
+    };
+    assert_eq!(admit(&state, &unknown, at), Ok(()));
 }

@@ -120,7 +120,8 @@ impl Writer {
             "writer.group_bytes_max",
             self.group_bytes_max,
             64 << 10,
-            4 << 20,
+            // With the longest message, its leaves and its provisional accounts, below a block's 8 MiB.
+            2 << 20,
         )?;
         // At least one batch of the greatest size.
         within("writer.queue_commands_max", commands, 1_000, 1 << 24)?;

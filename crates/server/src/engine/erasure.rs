@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use chain::Position;
 use ledger::event::erasure_covers;
-use ledger::{Action, Actor, Body, Command, EventKind, Handle, Rejection};
+use ledger::state::{Fact, Need, RecordFact};
+use ledger::{Action, Actor, Body, Command, EventKind, Handle, Key, Rejection};
 use store::EventStore;
 
 use super::fault::EngineFault;
@@ -18,6 +19,8 @@ use super::{Engine, RELOADS_MAX};
 /// What an erasure does.
 struct Erasure {
     action: Action,
+    /// Facts that its decision will need.
+    likely: BTreeSet<Need>,
     positions: Vec<chain::Position>,
 }
 
@@ -43,7 +46,12 @@ impl<S: EventStore> Engine<S> {
                 action: plan.action,
             };
             let written = self
-                .submit([command].into(), Mode::Each, Some(plan.positions))
+                .submit(
+                    [command].into(),
+                    Mode::Each,
+                    plan.likely,
+                    Some(plan.positions),
+                )
                 .await?;
             let mut outcomes = self.with_old_receipts(written).await?;
             match outcomes.pop() {
@@ -72,10 +80,18 @@ impl<S: EventStore> Engine<S> {
         };
         let loader = self.inner.loader();
         let history = loader.history(learner).await?;
+        let mut likely = BTreeSet::new();
         let action = match scope {
             ErasureScope::Identity => Action::EraseIdentity { learner, expected },
             ErasureScope::All => {
-                let suppressed = loader.replay(&history).records_with(&group);
+                // A record that was reassigned is with the learner it went to, which only that chain tells.
+                let once_here = loader.replay(&history).records_with(&group);
+                likely.extend(once_here.into_iter().map(Need::Record));
+                let facts = loader.load(&likely).await?;
+                let suppressed = facts
+                    .into_iter()
+                    .filter_map(|loaded| held_by(&group, loaded.fact));
+                let suppressed = suppressed.collect();
                 Action::EraseLearner {
                     learner,
                     suppressed,
@@ -84,7 +100,21 @@ impl<S: EventStore> Engine<S> {
             }
         };
         let positions = covered(&history, &group, scope);
-        Ok(Ok(Erasure { action, positions }))
+        Ok(Ok(Erasure {
+            action,
+            likely,
+            positions,
+        }))
+    }
+}
+
+/// The key of a record that is with one of the group.
+fn held_by(group: &[Handle], fact: Fact) -> Option<Key> {
+    match fact {
+        Fact::Record(key, Some(RecordFact::Held(record))) if group.contains(&record.learner) => {
+            Some(key)
+        }
+        _ => None,
     }
 }
 

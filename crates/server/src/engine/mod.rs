@@ -139,18 +139,21 @@ impl<S: EventStore> Engine<S> {
         commands: Vec<Command>,
         mode: Mode,
     ) -> Result<Vec<Outcome>, EngineFault> {
-        let written = self.submit(commands.into(), mode, None).await?;
+        let written = self
+            .submit(commands.into(), mode, BTreeSet::new(), None)
+            .await?;
         self.with_old_receipts(written).await
     }
 
-    /// Loads what the commands need and has the writer decide, until it lacks nothing.
+    /// Loads what the commands need, `likely` first, and has the writer decide, until it lacks nothing.
     async fn submit(
         &self,
         commands: Arc<[Command]>,
         mode: Mode,
+        likely: BTreeSet<Need>,
         erase: Option<Vec<chain::Position>>,
     ) -> Result<Vec<Result<Written, Refused>>, EngineFault> {
-        let mut lacking: BTreeSet<Need> = BTreeSet::new();
+        let mut lacking = likely;
         let mut reloads = 0;
         'again: while reloads < RELOADS_MAX {
             let published = self.inner.published();
@@ -220,8 +223,8 @@ impl<S: EventStore> Engine<S> {
         let old: Vec<Position> = written.iter().filter_map(wanted).collect();
         let mut old = self.receipts(&old).await?.into_iter();
         let done = |written: Written| {
-            let already = written.already.is_some();
-            let receipts = if already {
+            let already = written.again;
+            let receipts = if written.already.is_some() {
                 old.next().into_iter().collect()
             } else {
                 written.receipts
@@ -281,9 +284,10 @@ impl<S: EventStore> Engine<S> {
         expected: Option<Revision>,
         validate_only: bool,
     ) -> Result<Outcome, EngineFault> {
-        for _ in 0..RELOADS_MAX {
-            let achievement = match self.content(&name).await? {
-                Ok(achievement) => achievement,
+        let mut tried = None;
+        loop {
+            let (achievement, position) = match self.content(&name).await? {
+                Ok(content) => content,
                 Err(rejection) => return Ok(Err(Refused::Rejected(rejection))),
             };
             let (name, to, reason) = (name.clone(), to.clone(), reason.clone());
@@ -299,25 +303,23 @@ impl<S: EventStore> Engine<S> {
             } else {
                 Mode::Each
             };
-            let command = Command {
-                actor: actor.clone(),
-                action,
-            };
-            let outcome = self.execute(vec![command], mode).await?.pop();
-            match outcome.expect("one outcome a command") {
+            let actor = actor.clone();
+            let outcome = self.execute(vec![Command { actor, action }], mode).await?;
+            let outcome = outcome.into_iter().next().expect("one outcome a command");
+            match outcome {
                 // The record got another version between the reading and its turn: read again.
-                Err(Refused::Rejected(Rejection::OutOfPlace { .. })) => {}
+                Err(Refused::Rejected(Rejection::OutOfPlace { .. }))
+                    if tried.replace(position) != Some(position) => {}
                 outcome => return Ok(outcome),
             }
         }
-        Err(EngineFault::Overloaded)
     }
 
-    /// The content of a record's version in force.
+    /// The content of a record's version in force, and where it was recorded.
     async fn content(
         &self,
         name: &RecordName,
-    ) -> Result<Result<Achievement, Rejection>, EngineFault> {
+    ) -> Result<Result<(Achievement, Position), Rejection>, EngineFault> {
         let key = self.inner.secret.record_name(name);
         let latest = self.inner.ask(|state| match state.record(key)? {
             Some(RecordFact::Held(record)) => Ok(record.versions.last().copied()),
@@ -341,9 +343,12 @@ impl<S: EventStore> Engine<S> {
         let record = records.first().expect("a store answers every position");
         let event = join::event(record).map_err(EngineFault::decode(position.0))?;
         Ok(match event.body {
-            Body::AchievementRecorded(content) => Ok(content),
-            Body::AchievementSuperseded(new) => Ok(new.achievement),
-            Body::AchievementReceived(received) => Ok(received.achievement),
+            Body::AchievementRecorded(content) => Ok((content, version.position)),
+            Body::AchievementSuperseded(new) => Ok((new.achievement, version.position)),
+            Body::AchievementReceived(received) => Ok((received.achievement, version.position)),
+            Body::Erased(_) => Err(Rejection::RecordErased {
+                record_id: name.record_id.clone(),
+            }),
             _ => Err(unknown()),
         })
     }

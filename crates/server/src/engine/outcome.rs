@@ -70,7 +70,10 @@ pub struct Done {
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) receipts: Vec<Receipt>,
+    /// Where it was recorded before, once that is durable.
     pub(super) already: Option<Position>,
+    /// Whether it is a repetition.
+    pub(super) again: bool,
     pub(super) learner: Option<Handle>,
     pub(super) revision: Option<u64>,
     pub(super) pending: Option<PendingReason>,

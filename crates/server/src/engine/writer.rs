@@ -251,7 +251,7 @@ impl<S: EventStore> Writer<S> {
             }
             Err(full @ (AppendError::Full { .. } | AppendError::TooLarge { .. })) => {
                 self.forget();
-                refuse(waiting, full);
+                refuse(waiting, full, self.head);
                 return Ok(());
             }
             Err(error) => {
@@ -329,6 +329,7 @@ fn decide_all(
     mode: Mode,
     at: Timestamp,
 ) -> Result<Decisions, Need> {
+    let size = state.size();
     let mut decisions = Decisions {
         events: Vec::new(),
         outcomes: Vec::new(),
@@ -357,7 +358,11 @@ fn decide_all(
             .map(|learner| learner.revision.0);
         let written = Written {
             receipts: Vec::new(),
-            already: decision.already,
+            // What was only validated is nowhere, so a repetition of it has no receipt.
+            already: decision
+                .already
+                .filter(|position| !mode.validates() || position.0 < size),
+            again: decision.already.is_some(),
             learner: decision.learner,
             revision,
             pending: decision.pending,
@@ -401,15 +406,30 @@ fn answer(waiting: Vec<Waiting>, receipts: &[Receipt]) {
     }
 }
 
-fn refuse(waiting: Vec<Waiting>, error: AppendError) {
+/// Nothing of the group was recorded: who needed no space is answered all the same.
+fn refuse(waiting: Vec<Waiting>, error: AppendError, head: Head) {
     let reason = chain_of(&error);
     tracing::warn!(reason, "nothing was recorded: no space");
     let mut error = Some(error);
-    for Waiting { reply, .. } in waiting {
+    let needs_none = |outcome: &Result<Decided, Refused>| {
+        outcome
+            .as_ref()
+            .map_or(true, |Decided { written, records }| {
+                let known = written
+                    .already
+                    .is_none_or(|position| position.0 < head.size);
+                records.0 == records.1 && known
+            })
+    };
+    for one in waiting {
+        if one.outcomes.iter().all(needs_none) {
+            answer(vec![one], &[]);
+            continue;
+        }
         let source = error.take().unwrap_or_else(|| AppendError::Full {
             source: reason.clone().into(),
         });
-        let _ = reply.send(Err(EngineFault::NoSpace(source)));
+        let _ = one.reply.send(Err(EngineFault::NoSpace(source)));
     }
 }
 
