@@ -22,6 +22,14 @@ pub enum OpenError {
         /// The data directory.
         dir: PathBuf,
     },
+    /// The directory remembers a ledger whose records are not there.
+    #[error("{} holds traces of a ledger ({trace}) whose records are not in its log; restore log/, or give another directory", dir.display())]
+    RecordsMissing {
+        /// The data directory.
+        dir: PathBuf,
+        /// What remembers it.
+        trace: String,
+    },
     /// The lock could not be taken for another reason.
     #[error("cannot lock {}", path.display())]
     Lock {

@@ -70,6 +70,7 @@ impl<F: Fs> Log<F> {
         let unfinished = erase::unfinished(&fs, dir)?;
         let mut headers = read_headers(&fs, dir)?;
         if headers.is_empty() {
+            nothing_remembers(&fs, dir, Head::EMPTY, erased_through)?;
             headers.push(create_first(&fs, dir, &options)?);
         }
         let half_erased = unfinished
@@ -77,6 +78,7 @@ impl<F: Fs> Log<F> {
             .map_or(&[][..], |(positions, _)| positions);
         let (segment, torn_tail) = recover_last(&fs, dir, &headers, half_erased)?;
         fs.sync_dir(&log_dir).map_err(directory)?;
+        nothing_remembers(&fs, dir, segment.head, erased_through)?;
 
         let (head, end, needs_mark) = (segment.head, segment.end, segment.needs_mark);
         let n_segments = offset(headers.len());
@@ -120,6 +122,37 @@ impl<F: Fs> Log<F> {
             _lock: held,
         };
         Ok((log, report))
+    }
+}
+
+/// Refuses a log without the records that something beside it remembers: a lost or an emptied one must
+/// not become a new ledger.
+fn nothing_remembers<F: Fs>(
+    fs: &F,
+    dir: &Path,
+    head: Head,
+    erased_through: Option<Position>,
+) -> Result<(), OpenError> {
+    let missing = |trace: String| OpenError::RecordsMissing {
+        dir: dir.to_path_buf(),
+        trace,
+    };
+    if let Some(through) = erased_through.filter(|through| through.0 >= head.size) {
+        let trace = format!("erasures were carried out through position {through}");
+        return Err(missing(trace));
+    }
+    if head.size > 0 {
+        return Ok(());
+    }
+    // Runs are written only of records that were durable.
+    let keys = layout::keys_dir(dir);
+    match fs.list(&keys) {
+        Ok(names) => match names.iter().find(|name| name.ends_with(".run")) {
+            Some(name) => Err(missing(format!("its key index has {name}"))),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(OpenError::Directory { path: keys, source }),
     }
 }
 

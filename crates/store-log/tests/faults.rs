@@ -521,3 +521,34 @@ fn a_scan_needs_no_lock_and_gives_every_byte() {
         assert_eq!(at, scan.file_len());
     }
 }
+
+#[test]
+fn a_ledger_whose_records_are_lost_does_not_become_a_new_one() {
+    let temporary = tempfile::tempdir().expect("a directory");
+    let open = || Log::open(OsFs, temporary.path(), small(), Arc::new(SampleKeys));
+    let (mut log, _) = open().expect("opened");
+    for round in 0..20 {
+        let next = block(log.head(), &[round], 60);
+        log.append(log.head(), &next).expect("appended");
+    }
+    log.close().expect("closed");
+    let log_dir = temporary.path().join("log");
+    for entry in std::fs::read_dir(&log_dir).expect("listed") {
+        std::fs::remove_file(entry.expect("an entry").path()).expect("removed");
+    }
+    let refused = open().err().expect("refused");
+    assert!(
+        matches!(refused, OpenError::RecordsMissing { .. }),
+        "{refused}"
+    );
+    // Again: refusing changed nothing.
+    assert!(open().is_err());
+
+    std::fs::remove_dir_all(temporary.path().join("keys")).expect("removed");
+    std::fs::write(temporary.path().join("erased-through"), "7\n").expect("written");
+    let refused = open().err().expect("refused");
+    assert!(
+        refused.to_string().contains("through position 7"),
+        "{refused}"
+    );
+}

@@ -6,11 +6,16 @@
 //! at a time, so that few exist. Memory is bounded by options: tables by their number of keys (an append
 //! waits when three full ones are not yet written), filters by bytes, merges by a few pages.
 //!
+//! Every position of a key is kept, not only the latest: an erasure takes away the pair of a key and a
+//! position, and the latest one that is left is the answer. So the index has an entry for each key of
+//! each record, 24 bytes on disk, and a merge drops none.
+//!
 //! Order: runs and tables cover ranges of positions that follow each other without a gap. A table
 //! leaves memory only when its run is durable, and merged runs are removed only when the merged one is,
 //! so a crash leaves at most runs that are contained in another, or positions past the last run, which
 //! are read again from the log.
 
+mod forget;
 mod open;
 mod run;
 mod table;

@@ -5,19 +5,23 @@
 //!
 //! ```text
 //! page 0     0 "CBKEYRUN"              24 u64 to (position)       80 u64 filter pages
-//!            8 u16 format = 1          32 [32] chain hash at to   88 u64 entry pages
+//!            8 u16 format = 2          32 [32] chain hash at to   88 u64 entry pages
 //!           10 u16 reserved = 0        64 u64 entries             96 [32] BLAKE3 of bytes 0 to 96
 //!           12 u32 scheme of the keys  72 u64 reserved = 0
 //!           16 u64 from (position)
 //! then       filter pages: 63 blocks of 512 bits; a key has one page by its first 8 bytes, in it one
 //!            block and six bits by its last 8
-//! then       entry pages: 170 entries, each: [16] key | u64 position; ascending by key
+//! then       entry pages: 170 entries, each: [16] key | u64 position; ascending by key, then by
+//!            position; an entry may be repeated
 //! then       fence pages: 510 fences, each the first 8 bytes of the first key of every 16th entry page
 //! ```
 //!
+//! Every position of a key is kept, not only the latest: when the latest is erased, the one before it
+//! is the answer. (Format 1 kept the latest only; such a run is made again.)
+//!
 //! The chain hash at `to` names the ledger and its whole history up to there. Keys are keyed hashes and
 //! so uniform: between two fences a page is found by interpolation, mostly at once. Fences are held in
-//! memory, eight bytes for 2,720 keys; nothing else is.
+//! memory, eight bytes for 2,720 entries; nothing else is.
 
 use std::io;
 use std::path::PathBuf;
@@ -28,7 +32,6 @@ use durable::File;
 use store::Key;
 
 use super::Entry;
-use crate::catalog::lock;
 use crate::width::{length, offset};
 
 pub(super) const PAGE_LEN: usize = 4096;
@@ -36,7 +39,7 @@ const CHECK_LEN: usize = 16;
 const ENTRY_LEN: usize = 24;
 pub(super) const ENTRIES_PER_PAGE: usize = (PAGE_LEN - CHECK_LEN) / ENTRY_LEN;
 const MAGIC: &[u8; 8] = b"CBKEYRUN";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 const HEADER_CHECKED_LEN: usize = 96;
 const FILTER_BLOCKS_PER_PAGE: u64 = 63;
 const FILTER_BLOCK_LEN: usize = 64;
@@ -89,7 +92,7 @@ pub(super) struct Run<R: File> {
     /// The filter pages, when they are kept in memory.
     pub(super) filter: Option<Vec<u8>>,
     /// Pages are overwritten in place when keys are forgotten, one caller at a time.
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
 }
 
 impl RunHeader {
@@ -146,7 +149,7 @@ impl RunHeader {
         (header.encode() == *page).then_some(header)
     }
 
-    fn entry_page(&self, index: u64) -> u64 {
+    pub(super) fn entry_page(&self, index: u64) -> u64 {
         1 + self.n_filter_pages + index
     }
 
@@ -248,38 +251,14 @@ impl<R: File> Run<R> {
         if self.header.n_entries == 0 || !self.may_hold(key)? {
             return Ok(None);
         }
-        Ok(self.locate(key)?.map(|(_, position)| position))
-    }
-
-    /// Takes a key off this disk, durably, by overwriting it with copies of its neighbours. A crash in between leaves a damaged page, and so a run that is made again.
-    pub(super) fn forget(&self, (key, position): Entry) -> Result<(), RunError> {
-        let _alone = lock(&self.writing);
-        while let Some((index, found)) = self.locate(key)? {
-            if found != position {
-                break;
-            }
-            let mut entries = self.entry_page(index)?;
-            let n = entries.len();
-            entries.retain(|entry| entry.0 != key);
-            let filler = match entries.last() {
-                Some(last) => *last,
-                None => self.nearest_other(key, index)?,
-            };
-            entries.resize(n, filler);
-            let page = page_of(&entries, self.header.entry_page(index));
-            self.file
-                .write_all_at(&page, self.header.entry_page(index) * offset(PAGE_LEN))?;
-            if index.is_multiple_of(PAGES_PER_FENCE) {
-                let first = entries.first().map_or(0, |entry| first_half(entry.0));
-                self.set_fence(index / PAGES_PER_FENCE, first)?;
-            }
-            self.file.sync_data()?;
-        }
-        Ok(())
+        let below = self.locate((key, u64::MAX))?;
+        Ok(below
+            .filter(|(_, entry)| entry.0 == key)
+            .map(|(_, entry)| entry.1))
     }
 
     /// Overwrites a fence on disk; the one in memory stays, as it only bounds.
-    fn set_fence(&self, fence: u64, value: u64) -> Result<(), RunError> {
+    pub(super) fn set_fence(&self, fence: u64, value: u64) -> Result<(), RunError> {
         let number = self.header.fence_page(fence);
         let mut page = self.page(number)?;
         let at = length(fence % offset(FENCES_PER_PAGE)) * FENCE_LEN;
@@ -289,25 +268,27 @@ impl<R: File> Run<R> {
         Ok(())
     }
 
-    /// The entry page that holds a key, and its position.
-    fn locate(&self, key: Key) -> Result<Option<(u64, u64)>, RunError> {
-        let wanted = first_half(key);
+    /// The greatest entry up to `wanted` and an entry page that holds it. Pages that cannot hold the key
+    /// of `wanted` are not looked at, so an entry with another key may be missed.
+    pub(super) fn locate(&self, wanted: Entry) -> Result<Option<(u64, Entry)>, RunError> {
+        let half = first_half(wanted.0);
         // Keys may share their first half with a fence and lie on either side of it.
         let below = self
             .fences
-            .partition_point(|fence| *fence < wanted)
+            .partition_point(|fence| *fence < half)
             .saturating_sub(1);
-        let above = self.fences.partition_point(|fence| *fence <= wanted);
+        let above = self.fences.partition_point(|fence| *fence <= half);
         let mut low = offset(below) * PAGES_PER_FENCE;
         let mut high = (offset(above) * PAGES_PER_FENCE).min(self.header.n_entry_pages());
         let mut low_key = self.fences.get(below).copied().unwrap_or(0);
         let mut high_key = self.fences.get(above).copied().unwrap_or(u64::MAX);
         let mut n_tries = 0;
+        let mut best = None;
         while low < high {
             // Interpolation on uniform keys needs two or three pages; bisection bounds any others.
             let guess = if n_tries < 6 && high_key > low_key {
                 let range = u128::from(high_key - low_key) + 1;
-                let part = u128::from(wanted.clamp(low_key, high_key) - low_key);
+                let part = u128::from(half.clamp(low_key, high_key) - low_key);
                 low + u64::try_from(part * u128::from(high - low) / range).unwrap_or(0)
             } else {
                 low + (high - low) / 2
@@ -319,35 +300,20 @@ impl<R: File> Run<R> {
             let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
                 return Err(RunError::Damaged);
             };
-            let (first, last) = (decode_entry(first).0, decode_entry(last).0);
-            if key < first {
-                (high, high_key) = (index, first_half(first));
-            } else if key > last {
-                (low, low_key) = (index + 1, first_half(last));
+            let (first, last) = (decode_entry(first), decode_entry(last));
+            if wanted < first {
+                (high, high_key) = (index, first_half(first.0));
+            } else if wanted > last {
+                best = Some((index, last));
+                (low, low_key) = (index + 1, first_half(last.0));
             } else {
-                let at = entries.binary_search_by_key(&key, |bytes| decode_entry(bytes).0);
-                return Ok(at.ok().map(|at| (index, decode_entry(&entries[at]).1)));
+                let n = entries.partition_point(|bytes| decode_entry(bytes) <= wanted);
+                return Ok(entries[..n]
+                    .last()
+                    .map(|bytes| (index, decode_entry(bytes))));
             }
         }
-        Ok(None)
-    }
-
-    /// An entry with another key, from the nearest page before or after that has one.
-    fn nearest_other(&self, key: Key, index: u64) -> Result<Entry, RunError> {
-        let before = (0..index).rev();
-        let after = index + 1..self.header.n_entry_pages();
-        for other in before.chain(after) {
-            let entries = self.entry_page(other)?;
-            let end = if other < index {
-                entries.last()
-            } else {
-                entries.first()
-            };
-            if let Some(entry) = end.filter(|entry| entry.0 != key) {
-                return Ok(*entry);
-            }
-        }
-        Ok((Key([0; 16]), 0))
+        Ok(best)
     }
 
     /// The page with this number, if its check holds.

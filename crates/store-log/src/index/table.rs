@@ -28,10 +28,16 @@ impl Hasher for KeyHasher {
     fn write_usize(&mut self, _length_prefix: usize) {}
 }
 
-/// The latest position of each key among the records of a range of positions.
+type ByKey<T> = HashMap<Key, T, BuildHasherDefault<KeyHasher>>;
+
+/// The positions of each key among the records of a range of positions.
 #[derive(Clone)]
 pub(super) struct Table {
-    entries: HashMap<Key, u64, BuildHasherDefault<KeyHasher>>,
+    latest: ByKey<u64>,
+    /// The positions before the latest, ascending, of the keys that have any: an erasure of the latest
+    /// falls back to them.
+    earlier: ByKey<Vec<u64>>,
+    n_entries: usize,
     /// The first position that it covers.
     pub(super) from: u64,
     /// The head after the last one.
@@ -41,31 +47,62 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(from: Head) -> Self {
         Self {
-            entries: HashMap::default(),
+            latest: HashMap::default(),
+            earlier: HashMap::default(),
+            n_entries: 0,
             from: from.size,
             to: from,
         }
     }
 
+    /// Keys and positions, each pair counted.
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.n_entries
     }
 
+    /// Takes entries in the order of their positions, all later than those before.
     pub(super) fn insert(&mut self, entries: Vec<Entry>, to: Head) {
-        self.entries.extend(entries);
+        self.latest.reserve(entries.len());
+        for (key, position) in entries {
+            match self.latest.insert(key, position) {
+                // A record may give a key twice.
+                Some(before) if before == position => continue,
+                Some(before) => self.earlier.entry(key).or_default().push(before),
+                None => {}
+            }
+            self.n_entries += 1;
+        }
         self.to = to;
     }
 
     pub(super) fn find(&self, key: Key) -> Option<u64> {
-        self.entries.get(&key).copied()
+        self.latest.get(&key).copied()
     }
 
     pub(super) fn forget(&mut self, entries: &[Entry]) {
-        for (key, position) in entries {
-            if self.find(*key) == Some(*position) {
-                self.entries.remove(key);
-            }
+        for entry in entries {
+            self.n_entries -= usize::from(self.forget_one(*entry));
         }
+    }
+
+    /// Whether it was there.
+    fn forget_one(&mut self, (key, position): Entry) -> bool {
+        let Some(latest) = self.latest.get_mut(&key) else {
+            return false;
+        };
+        let earlier = self.earlier.get_mut(&key);
+        if *latest == position {
+            match earlier.and_then(Vec::pop) {
+                Some(before) => *latest = before,
+                None => drop(self.latest.remove(&key)),
+            }
+            return true;
+        }
+        let found = earlier.and_then(|earlier| {
+            let index = earlier.binary_search(&position).ok()?;
+            Some(earlier.remove(index))
+        });
+        found.is_some()
     }
 
     /// Hands over what it covers and goes on after it; `None` when it covers nothing.
@@ -76,8 +113,13 @@ impl Table {
         Some(std::mem::replace(self, Self::new(self.to)))
     }
 
+    /// By key, then by position.
     pub(super) fn sorted(&self) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = self.entries.iter().map(|(k, p)| (*k, *p)).collect();
+        let mut entries = Vec::with_capacity(self.n_entries);
+        entries.extend(self.latest.iter().map(|(key, position)| (*key, *position)));
+        for (key, positions) in &self.earlier {
+            entries.extend(positions.iter().map(|position| (*key, *position)));
+        }
         entries.sort_unstable();
         entries
     }

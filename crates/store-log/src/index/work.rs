@@ -219,14 +219,14 @@ fn choose<R: File>(runs: &[Arc<Run<R>>], table_keys_max: usize) -> &[Arc<Run<R>>
     &[]
 }
 
-/// The smallest key of all sources; of equal keys the newest source's. An error names the source.
+/// The smallest entry of all sources. An error names the source.
 fn next_of<F: Fs>(sources: &mut [Source<F>]) -> Result<Option<Entry>, (usize, RunError)> {
     let mut smallest: Option<(Entry, usize)> = None;
     for (index, source) in sources.iter_mut().enumerate() {
         let Some(front) = source.front().map_err(|error| (index, error))? else {
             continue;
         };
-        if smallest.is_none_or(|(entry, _)| front.0 <= entry.0) {
+        if smallest.is_none_or(|(entry, _)| front < entry) {
             smallest = Some((front, index));
         }
     }

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use chain::Head;
 use durable::{File, Fs, Mode};
-use store::Key;
 
 use super::Entry;
 use super::run::{
@@ -35,7 +34,7 @@ pub(super) struct RunWriter<F: Fs> {
     file: F::File,
     header: RunHeader,
     entries: Vec<Entry>,
-    last_key: Option<Key>,
+    last_entry: Option<Entry>,
     batch: Vec<u8>,
     /// The number of the first page in the batch.
     batch_at: u64,
@@ -76,7 +75,7 @@ impl<F: Fs> RunWriter<F> {
             file,
             header,
             entries: Vec::with_capacity(ENTRIES_PER_PAGE),
-            last_key: None,
+            last_entry: None,
             batch: Vec::with_capacity(BATCH_PAGES * PAGE_LEN),
             batch_at: 1 + n_filter_pages,
             filter: Box::new([0; PAGE_LEN]),
@@ -85,16 +84,17 @@ impl<F: Fs> RunWriter<F> {
         })
     }
 
-    /// Adds the next entry; of entries with the same key the first one counts.
+    /// Adds the next entry; one that is equal to the last is dropped: it fills a gap that a forgotten key
+    /// left.
     pub(super) fn push(&mut self, entry: Entry) -> io::Result<()> {
         debug_assert!(
-            self.last_key.is_none_or(|last| last <= entry.0),
-            "keys come sorted"
+            self.last_entry.is_none_or(|last| last <= entry),
+            "entries come sorted"
         );
-        if self.last_key == Some(entry.0) {
+        if self.last_entry == Some(entry) {
             return Ok(());
         }
-        self.last_key = Some(entry.0);
+        self.last_entry = Some(entry);
         self.header.n_entries += 1;
         let filter_number = filter_page_of(entry.0, self.header.n_filter_pages);
         while self.filter_number < filter_number {

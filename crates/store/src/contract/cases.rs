@@ -258,6 +258,43 @@ pub fn erasing_leaves_zeros<H: Harness>(h: &H) {
     assert!(read(h, &store, 0, 0)[0].is_erased());
 }
 
+/// A key of an erased body leads to the latest earlier record that still has it, and to none when all
+/// are erased, whatever the store has moved elsewhere in between and after it is opened again.
+pub fn erasing_falls_back_to_an_earlier_record<H: Harness>(h: &H) {
+    let mut store = h.open();
+    let mut at = Head::EMPTY;
+    let mut next_name = 100;
+    // Name 7 is at 0, 1, 20, 40, 60 and 80; between them others, enough for a store that moves keys about.
+    for round in 0..5 {
+        let names: Vec<u64> = (next_name..next_name + 19 - u64::from(round == 0)).collect();
+        next_name += 19;
+        let own: &[u64] = if round == 0 { &[7, 7] } else { &[7] };
+        at = append(h, &store, block(at, &[own, &names].concat(), 50));
+    }
+    assert_eq!(at.size, 100);
+    at = append(h, &store, block(at, &[1], 50));
+    let through = Position(at.size - 1);
+    let keys = [body_key(7), handle_key(7), body_key(100)];
+    let steps = [(80, 60), (40, 60), (60, 20), (0, 20), (20, 1)];
+    for (erased, left) in steps {
+        h.block_on(store.erase(&[Position(erased)], through))
+            .expect("erased");
+        let expected = [Some(left), Some(80), Some(2)].map(|n| n.map(Position));
+        for is_again in [false, true] {
+            let found = h.block_on(store.find(&keys)).expect("an answer");
+            assert_eq!(found, expected, "{erased} erased, opened again: {is_again}");
+            drop(store);
+            store = h.open();
+        }
+    }
+    h.block_on(store.erase(&[Position(1)], through))
+        .expect("erased");
+    let found = h.block_on(store.find(&keys)).expect("an answer");
+    assert_eq!(found, [None, Some(80), Some(2)].map(|n| n.map(Position)));
+    append(h, &store, block(at, &[7], 50));
+    assert_eq!(find(h, &store, 7), Some(101));
+}
+
 /// A record is erased only by an event in a later block.
 pub fn erasing_forbidden_records_changes_nothing<H: Harness>(h: &H) {
     let store = h.open();

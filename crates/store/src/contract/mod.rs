@@ -17,8 +17,9 @@ use crate::EventStore;
 
 pub use cases::{
     a_block_is_all_or_nothing, a_moved_head_writes_nothing, an_empty_store, append_read_get_find,
-    erasing_forbidden_records_changes_nothing, erasing_leaves_zeros, find_returns_the_latest,
-    get_keeps_the_order_asked, largest_block, marks_are_invisible, reads_are_bounded,
+    erasing_falls_back_to_an_earlier_record, erasing_forbidden_records_changes_nothing,
+    erasing_leaves_zeros, find_returns_the_latest, get_keeps_the_order_asked, largest_block,
+    marks_are_invisible, reads_are_bounded,
 };
 pub use concurrent::{
     one_of_two_racing_appends_wins, readers_see_only_whole_durable_blocks, waiting_wakes_exactly,
@@ -50,6 +51,7 @@ macro_rules! contract_tests {
             an_empty_store append_read_get_find a_moved_head_writes_nothing
             a_block_is_all_or_nothing find_returns_the_latest reads_are_bounded
             get_keeps_the_order_asked erasing_leaves_zeros
+            erasing_falls_back_to_an_earlier_record
             erasing_forbidden_records_changes_nothing largest_block marks_are_invisible
             one_of_two_racing_appends_wins readers_see_only_whole_durable_blocks
             waiting_wakes_exactly);
