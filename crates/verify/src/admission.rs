@@ -8,16 +8,16 @@
 //! blamed for it, but only when its kind cannot lead the state into a circle: the rules rely on merges
 //! and parents having none.
 
-use ledger::event::LedgerOpened;
-use ledger::rejection::Rejection;
-use ledger::state::{Awaited, Refusal};
+use ledger::event::{LearnerErased, LedgerOpened};
+use ledger::state::Refusal;
 use ledger::{Body, Event, EventKind, Handle, InstitutionId, State, Timestamp};
 
 use crate::examine::{Examined, Held, Said};
+use crate::excuse::Left;
 use crate::finding::Place;
 use crate::gathered::Gathered;
 use crate::invariants as must;
-use crate::learners::Dimness;
+use crate::missing::Missing;
 
 /// The state, and whether it can still be trusted.
 #[derive(Debug)]
@@ -25,8 +25,6 @@ pub(crate) struct Admission {
     state: State,
     /// Since which position events are no longer judged.
     stopped: Option<u64>,
-    /// Whether an erased record may have freed a student number.
-    unlinks_erased: bool,
     /// An event that changes nothing but the size: it lies on a chain that no learner has.
     nothing: Event,
 }
@@ -42,7 +40,6 @@ impl Admission {
         Admission {
             state: State::new(),
             stopped: None,
-            unlinks_erased: false,
             nothing,
         }
     }
@@ -53,12 +50,6 @@ impl Admission {
             out.stop(position, why);
         }
         self.stopped.get_or_insert(position);
-    }
-
-    /// What every record's leaf tells, whoever's it is.
-    pub(crate) fn see(&mut self, record: &Examined) {
-        let unlinks = must::kind_of(record.leaf.kind) == Some(EventKind::IdentityUnlinked);
-        self.unlinks_erased |= unlinks && record.held == Held::Zeros;
     }
 
     /// The first event of a pair was not followed by the second.
@@ -78,7 +69,7 @@ impl Admission {
     pub(crate) fn take(
         &mut self,
         record: &Examined,
-        dimness: Option<Dimness>,
+        missing: &Missing,
         place: Place,
         out: &mut Gathered,
     ) {
@@ -92,7 +83,7 @@ impl Admission {
         }
         match &record.said {
             Said::Event(event) if record.held == Held::Body => {
-                self.judge(event, record, dimness, place, out);
+                self.judge(event, record, missing, place, out);
             }
             Said::Event(_) | Said::Nothing { .. } if is_registry => {
                 self.report_nonsense(record, place, out);
@@ -129,6 +120,7 @@ impl Admission {
                 out.admissions.damaged += 1;
             }
             Said::Erased(event) => {
+                self.judge_erased(event, record, missing, place, out);
                 self.take_in_erased(record, event);
                 out.admissions.erased += 1;
             }
@@ -158,7 +150,7 @@ impl Admission {
         &mut self,
         event: &Event,
         record: &Examined,
-        dimness: Option<Dimness>,
+        missing: &Missing,
         place: Place,
         out: &mut Gathered,
     ) {
@@ -175,21 +167,60 @@ impl Admission {
             }
             Err(refusal) => refusal,
         };
-        let is_excused = self.is_excused(event, &refusal, dimness, at);
-        if is_excused || dimness == Some(Dimness::Damaged) {
+        let left = Left {
+            state: &self.state,
+            missing,
+        };
+        let is_excused = left.excuses(event, &refusal, at);
+        // Invariant: whose records a forged erasure does not touch is not blamed for having them.
+        let without_foreign = match (&event.body, event.learner) {
+            (Body::LearnerErased(erased), Some(learner)) if !is_excused => {
+                let is_foreign = left.foreign(learner);
+                let mut suppressed = erased.suppressed.clone();
+                suppressed.retain(|key| !is_foreign(key));
+                Some(Event {
+                    body: Body::LearnerErased(LearnerErased { suppressed }),
+                    ..event.clone()
+                })
+            }
+            _ => None,
+        };
+        if is_excused || is_damaged(record, missing) {
             out.admissions.resting_on_erased += 1;
         } else {
             out.admissions.refused += 1;
-            let refused = Some(sentence(&refusal));
-            let kind = record.leaf.kind;
-            out.check(
-                place,
-                must::every_event_is_admitted_by_the_rules_of_its_day(kind, refused),
-            );
+            self.refuse(record, &refusal, place, out);
         }
+        let event = without_foreign.as_ref().unwrap_or(event);
         let takes_in = is_excused || cannot_form_a_circle(&event.body);
         self.state
             .apply(if takes_in { event } else { &self.nothing });
+    }
+
+    /// What the leaf still shows is judged all the same.
+    fn judge_erased(
+        &self,
+        event: &Event,
+        record: &Examined,
+        missing: &Missing,
+        place: Place,
+        out: &mut Gathered,
+    ) {
+        let at = Timestamp(record.leaf.recorded_at.0);
+        if let Err(refusal) = ledger::admit(&self.state, event, at)
+            && !is_damaged(record, missing)
+        {
+            self.refuse(record, &refusal, place, out);
+        }
+    }
+
+    fn refuse(&self, record: &Examined, refusal: &Refusal, place: Place, out: &mut Gathered) {
+        let refused = Some(sentence(refusal));
+        let kind = record.leaf.kind;
+        out.check(
+            place,
+            must::every_event_is_admitted_by_the_rules_of_its_day(kind, refused),
+        );
     }
 
     /// Whether this program knows the format and the rules.
@@ -214,49 +245,11 @@ impl Admission {
         }
         is_known
     }
+}
 
-    /// Whether the rules may say no only because what the event rests on has been erased since.
-    fn is_excused(
-        &self,
-        event: &Event,
-        refusal: &Refusal,
-        dimness: Option<Dimness>,
-        at: Timestamp,
-    ) -> bool {
-        let Refusal::Rejected(rejection) = refusal else {
-            return false;
-        };
-        if matches!(rejection, Rejection::StudentNumberTaken) {
-            return self.unlinks_erased;
-        }
-        if dimness != Some(Dimness::Erased) {
-            return false;
-        }
-        match (rejection, &event.body) {
-            (
-                Rejection::UnknownRecord { .. }
-                | Rejection::RecordNotSuspended { .. }
-                | Rejection::NotLinked
-                | Rejection::IntoProvisional,
-                _,
-            ) => true,
-            (Rejection::OutOfPlace { problem }, Body::AchievementReceived(_)) => {
-                let is_awaited = matches!(self.state.awaited(), Some(Awaited::Received { .. }));
-                is_awaited && problem.starts_with("a record arrives")
-            }
-            // An institution may merge the provisional account that it opened; who opened it is erased.
-            (Rejection::NotAllowed { .. }, Body::LearnerMerged(_)) => {
-                let operator = InstitutionId::operator();
-                let by_operator = Event {
-                    issuer: operator.clone(),
-                    submitter: operator,
-                    ..event.clone()
-                };
-                ledger::admit(&self.state, &by_operator, at).is_ok()
-            }
-            _ => false,
-        }
-    }
+fn is_damaged(record: &Examined, missing: &Missing) -> bool {
+    let learner = record.leaf.learner;
+    learner.is_some_and(|link| missing.is_damaged(link.handle))
 }
 
 fn cannot_form_a_circle(body: &Body) -> bool {

@@ -14,8 +14,8 @@ use ledger::event::erasure_covers;
 use crate::examine::{Examined, Held};
 use crate::finding::Place;
 use crate::gathered::Gathered;
-use crate::groups::Groups;
 use crate::invariants::{self as must, Tip};
+use crate::missing::Missing;
 
 /// What an erasure may cover: the identity, or the rest. Only LEARNER_ERASED covers both.
 const IDENTITY: usize = 0;
@@ -52,31 +52,18 @@ struct Account {
 #[derive(Debug)]
 pub(crate) struct Learners {
     accounts: HashMap<Handle, Account>,
-    /// Learners that were ever merged or handed records over.
-    ties: Groups,
-    /// By root of `ties`: what is missing of the set's records, so that some of what rests on them can
-    /// no longer be judged.
-    dimmed: HashMap<Handle, Dimness>,
+    /// What their events no longer have to rest on.
+    missing: Missing,
     erased_through: Option<u64>,
     lost: Vec<Range<u64>>,
     erased: u64,
-}
-
-/// How much of what a learner's events rest on is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Dimness {
-    /// Bodies have been erased.
-    Erased,
-    /// Something could not be read, which is a finding of its own.
-    Damaged,
 }
 
 impl Learners {
     pub(crate) fn new(erased_through: Option<u64>) -> Learners {
         Learners {
             accounts: HashMap::new(),
-            ties: Groups::default(),
-            dimmed: HashMap::new(),
+            missing: Missing::default(),
             erased_through,
             lost: Vec::new(),
             erased: 0,
@@ -93,9 +80,9 @@ impl Learners {
         self.erased
     }
 
-    /// How much is missing of what events of this learner rest on.
-    pub(crate) fn dimness(&self, of: Handle) -> Option<Dimness> {
-        self.dimmed.get(&self.ties.root(of)).copied()
+    /// What is missing of what events rest on.
+    pub(crate) fn missing(&self) -> &Missing {
+        &self.missing
     }
 
     /// Takes in a record. `before` is the learner of the first event of the pair that it closes;
@@ -119,10 +106,13 @@ impl Learners {
         if let (Some(before), Some(kind)) = (before, kind) {
             self.tie(kind, before, link.handle);
         }
-        match record.held {
-            Held::Body => {}
-            Held::Zeros => self.dim(link.handle, Dimness::Erased),
-            Held::Other(_) => self.dim(link.handle, Dimness::Damaged),
+        match (record.held, kind) {
+            (Held::Body, _) => {}
+            (Held::Zeros, Some(kind)) => {
+                self.missing
+                    .erase(link.handle, kind, record.leaf.position.0);
+            }
+            (Held::Zeros, None) | (Held::Other(_), _) => self.missing.damage(link.handle),
         }
         if must::is_erasing(kind) {
             self.erase(link.handle, kind, place, block_first, out);
@@ -178,18 +168,9 @@ impl Learners {
                 let absorbing = self.accounts.entry(before).or_default();
                 absorbing.absorbed.retain(|absorbed| *absorbed != handle);
             }
-            _ => {}
+            _ => return self.missing.tie(before, handle),
         }
-        let dimness = self.dimness(before).max(self.dimness(handle));
-        self.ties.join(before, handle);
-        if let Some(dimness) = dimness {
-            self.dim(handle, dimness);
-        }
-    }
-
-    fn dim(&mut self, handle: Handle, dimness: Dimness) {
-        let now = self.dimmed.entry(self.ties.root(handle)).or_insert(dimness);
-        *now = dimness.max(*now);
+        self.missing.merge(before, handle);
     }
 
     /// An erasure settles what it covers, and must have been carried out up to the mark.

@@ -5,20 +5,23 @@
 //! the same code for its verdict.
 //!
 //! Read in this order: [`invariants`] (what must hold), `scan` and `judge` (from bytes to records),
-//! `structure`, `learners` and `admission` (what records must be), `groups` and `pass` (how that stays
-//! within a bound of memory), [`Report`] (what comes out).
+//! `structure`, `learners` and `admission` (what records must be), `missing` and `excuse` (what can no
+//! longer be asked of them), `groups` and `pass` (how that stays within a bound of memory), [`Report`] (what
+//! comes out).
 
 mod admission;
 mod args;
 mod directory;
 mod error;
 mod examine;
+mod excuse;
 mod finding;
 mod gathered;
 mod groups;
 pub mod invariants;
 mod judge;
 mod learners;
+mod missing;
 mod pass;
 mod report;
 mod scan;

@@ -211,7 +211,6 @@ impl Fold<'_> {
 
     fn check(&mut self, record: &Examined, place: Place, block_first: u64, in_pair: InPair) {
         let leaf = &record.leaf;
-        self.admission.see(record);
         let is_own = self.pass.owns(leaf);
         if is_own {
             let before = match in_pair {
@@ -228,20 +227,22 @@ impl Fold<'_> {
             }
             return;
         }
-        let dimness = leaf
-            .learner
-            .and_then(|link| self.learners.dimness(link.handle));
+        let missing = self.learners.missing();
         if is_own && self.out.covers(leaf.position.0) {
-            self.admission.take(record, dimness, place, self.out);
+            self.admission.take(record, missing, place, self.out);
         } else {
             // Another share reports on the registry's events; here they only have to be known.
             self.admission
-                .take(record, dimness, place, &mut Gathered::new());
+                .take(record, missing, place, &mut Gathered::new());
         }
     }
 
     /// Joins the learners that the record, or one of its keys, leads to.
     fn follow_keys(&mut self, record: &Examined, in_pair: InPair) {
+        // Invariant: the leaves of a pair are enough, so its learners share what is missing of either.
+        if let (InPair::Second(before), Some(link)) = (in_pair, record.leaf.learner) {
+            self.groups.join(before, link.handle);
+        }
         let Said::Event(event) = &record.said else {
             return;
         };
@@ -252,9 +253,6 @@ impl Fold<'_> {
             return;
         };
         let own = link.handle;
-        if let InPair::Second(before) = in_pair {
-            self.groups.join(before, own);
-        }
         let Some(secret) = &self.secret else { return };
         let counterpart = match &event.body {
             Body::LearnerMerged(other)

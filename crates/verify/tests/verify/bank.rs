@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use chain::{Block, BlockBuilder, Head, Institution, LearnerTip, Salt};
 use ledger::event::LedgerOpened;
 use ledger::words::{
-    Achievement, CodeList, CreditUnit, Document, Framework, InstitutionProfile, LearnerProfile,
-    LearnerReference, Origin, RecordName, Scope, Size, StudentNumber, Text, UnitKind,
+    Achievement, CodeList, CreditUnit, Document, DocumentIdentity, Framework, InstitutionProfile,
+    LearnerProfile, LearnerReference, Origin, RecordName, Scope, Size, StudentNumber, Text,
+    UnitKind,
 };
 use ledger::{
     Action, Actor, Body, Command, Credits, Date, Decision, Event, Handle, InstitutionId, Key,
@@ -110,7 +111,7 @@ impl Bank {
         bank.act(
             "college",
             Action::LinkIdentity {
-                learner: by_handle(1),
+                learner: by_document(1),
                 student: number("college", "X9"),
             },
         );
@@ -295,6 +296,21 @@ pub(crate) fn student(institution: &str, text: &str) -> LearnerReference {
 
 pub(crate) fn by_handle(n: u8) -> LearnerReference {
     LearnerReference::Handle(handle(n))
+}
+
+/// By the document that [`profile`] gives.
+pub(crate) fn by_document(n: u8) -> LearnerReference {
+    let LearnerProfile {
+        names,
+        documents,
+        birth_date,
+        ..
+    } = profile(n);
+    LearnerReference::Document(DocumentIdentity {
+        document: documents[0].clone(),
+        name: names[0].value.clone(),
+        birth_date: birth_date.unwrap(),
+    })
 }
 
 pub(crate) fn record(institution: &str, record_id: &str) -> RecordName {

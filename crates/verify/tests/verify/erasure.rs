@@ -4,8 +4,8 @@ use expect_test::expect;
 use ledger::Action;
 
 use crate::bank::{
-    Bank, achievement, by_handle, handle, merge, number, reassign, record, register, student,
-    submit,
+    Bank, achievement, by_document, by_handle, handle, merge, number, reassign, record, register,
+    student, submit,
 };
 use crate::image::{Image, findings};
 
@@ -21,7 +21,7 @@ fn bank() -> Bank {
         submit("college", "c1", "ART-1", student("college", "X9"), 3),
     );
     let link = Action::LinkIdentity {
-        learner: by_handle(1),
+        learner: by_document(1),
         student: number("college", "X9"),
     };
     bank.act("college", link);

@@ -349,7 +349,7 @@ fn honest_things_that_look_odd_are_clean() {
             student: number("uni", "S2"),
         },
     );
-    let learner = by_handle(1);
+    let learner = student("uni", "S1");
     bank.act(
         "uni",
         Action::LinkIdentity {
