@@ -9,13 +9,14 @@
 
 use std::sync::Arc;
 
+use chain::{Block, Head, Position, Record};
 use creditbank_server::clock::Clock;
 use creditbank_server::engine::{
     Done, Engine, ErasureScope, LedgerKeys, Mode, Opened, Outcome, Refused, WriterOptions,
 };
 use ledger::words::*;
 use ledger::*;
-use store::{EventStore, MemoryStore};
+use store::{AppendError, EventStore, Fault, Key, MemoryStore, ReadError};
 
 const OPTIONS: WriterOptions = WriterOptions {
     group_bytes: 1 << 20,
@@ -505,4 +506,82 @@ async fn a_repetition_within_a_validated_batch_is_no_fault() {
         assert!(!done[0].already && done[1].already);
         assert!(done.iter().all(|done| done.receipts.is_empty()));
     }
+}
+
+/// A store whose erasures fail, as if the machine stopped between the event and the zeros.
+struct ErasesNothing(Arc<MemoryStore>);
+
+impl EventStore for ErasesNothing {
+    async fn head(&self) -> Result<Head, Fault> {
+        self.0.head().await
+    }
+
+    async fn append(&self, expected: Head, block: Block) -> Result<Head, AppendError> {
+        self.0.append(expected, block).await
+    }
+
+    async fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {
+        self.0.read(from, bytes_max).await
+    }
+
+    async fn get(&self, positions: &[Position]) -> Result<Vec<Record>, ReadError> {
+        self.0.get(positions).await
+    }
+
+    async fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
+        self.0.find(keys).await
+    }
+
+    async fn erase(&self, _: &[Position], _: Position) -> Result<(), Fault> {
+        Err(Fault::backend("erase bodies", "pulled the plug"))
+    }
+
+    async fn erased_through(&self) -> Result<Option<Position>, Fault> {
+        self.0.erased_through().await
+    }
+
+    async fn wait_past(&self, position: Position) -> Result<Head, Fault> {
+        self.0.wait_past(position).await
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start() {
+    let bank = Bank::with_university().await;
+    let handle = bank.learner("S1").await;
+    bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
+        .await;
+    bank.engine.close().await;
+    let store = bank.store;
+    let clock = Arc::new(Clock::system());
+    let broken = Arc::new(ErasesNothing(Arc::clone(&store)));
+    let (engine, _) = Engine::open(broken, clock, OPTIONS, vec![]).await.unwrap();
+    engine
+        .erase(handle, ErasureScope::All)
+        .await
+        .expect_err("the bodies are still there");
+    // Nothing goes on beside an erasure that failed.
+    let command = bank_command();
+    assert!(engine.execute(vec![command], Mode::Each).await.is_err());
+    assert!(engine.stopped().borrow().is_some());
+
+    let (bank, opened) = Bank::open(Arc::clone(&store)).await;
+    let size = bank.size().await;
+    assert_eq!(opened, Opened::Resumed { size, erased: 3 });
+    assert_eq!(
+        store.erased_through().await.unwrap(),
+        Some(Position(size - 1))
+    );
+    let again = bank.submit("S1", achievement("r1", "C1", "6"));
+    assert_eq!(bank.reason(again).await, "ERASED");
+}
+
+fn bank_command() -> Command {
+    let unit = CreditUnit {
+        code: "hours".into(),
+        title: "Hours".into(),
+        kind: UnitKind::Hours,
+        source: "clock".into(),
+    };
+    operator(Action::PublishCreditUnit(unit))
 }

@@ -3,6 +3,7 @@
 //! Apart from `main` because another binary offers the same as a subcommand. The report goes to standard
 //! output and is the same for the same ledger; how far it is, and how fast, goes to standard error.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,14 +72,22 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
+/// A reader that goes away has seen enough; the exit status is the verdict all the same.
 fn print(report: &Report, json: bool) {
-    if !json {
-        print!("{report}");
-        return;
-    }
-    match serde_json::to_string_pretty(report) {
-        Ok(text) => println!("{text}"),
-        Err(error) => eprintln!("could not write the report: {error}"),
+    let text = if json {
+        serde_json::to_string_pretty(report).map(|text| text + "\n")
+    } else {
+        Ok(report.to_string())
+    };
+    let written = match text {
+        Ok(text) => std::io::stdout().lock().write_all(text.as_bytes()),
+        Err(error) => Err(error.into()),
+    };
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("could not write the report: {error}");
+        }
+        _ => {}
     }
 }
 
