@@ -21,7 +21,7 @@ const REGISTRARS: &[Role] = &[Role::Operator, Role::Institution];
 const ACCOUNT: &[Role] = &[Role::Operator, Role::Institution, Role::Learner];
 const ALL: &[Role] = &Role::ALL;
 
-/// Every call, sorted by its path, with the roles that may make it. What is not here is denied.
+/// Every call, sorted by its path, with the roles that may make it. What is not here is not implemented.
 const TABLE: [(&str, &[Role]); 38] = [
     ("creditbank.v1.AccountService/GetBalance", ACCOUNT),
     ("creditbank.v1.AccountService/GetStatement", ACCOUNT),
@@ -81,32 +81,34 @@ const TABLE: [(&str, &[Role]); 38] = [
     ("creditbank.v1.RegistryService/UpdateInstitution", OPERATOR),
 ];
 
-/// The roles that may make this call; none for a call that is unknown.
+/// The roles that may make this call; `None` for a call that is unknown.
 #[must_use]
-pub fn allowed(call: &str) -> &'static [Role] {
+pub fn allowed(call: &str) -> Option<&'static [Role]> {
     TABLE
         .binary_search_by_key(&call, |(known, _)| known)
-        .map_or(&[], |found| TABLE[found].1)
+        .ok()
+        .map(|found| TABLE[found].1)
 }
 
 /// Who calls, if they may make this call. `path` is that of the request, `/package.Service/Method`.
 ///
 /// # Errors
-/// UNAUTHENTICATED without an identity, PERMISSION_DENIED for another role.
+/// UNIMPLEMENTED for a call that is unknown, UNAUTHENTICATED without an identity, PERMISSION_DENIED for
+/// another role.
 pub fn admit(path: &str, headers: &http::HeaderMap) -> Result<Identity, Status> {
-    let identity = Identity::of(headers)?;
     let call = path.strip_prefix('/').unwrap_or(path);
-    let roles = allowed(call);
+    let Some(roles) = allowed(call) else {
+        let sentence =
+            format!("there is no call {call} here; reflection lists those that there are");
+        return Err(Explanation::new(Code::Unimplemented, "UNKNOWN_CALL", sentence).status());
+    };
+    let identity = Identity::of(headers)?;
     if roles.contains(&identity.role()) {
         return Ok(identity);
     }
     tracing::warn!(call, role = identity.role().word(), "denied");
     let words: Vec<&str> = roles.iter().map(|role| role.word()).collect();
-    let who = if words.is_empty() {
-        "nobody".to_owned()
-    } else {
-        words.join(" or ")
-    };
+    let who = words.join(" or ");
     let sentence = format!("{call} is for {who}, not for {}", identity.role().word());
     let explanation = Explanation::new(Code::PermissionDenied, "ROLE_NOT_ALLOWED", sentence)
         .with("role", identity.role().word())
@@ -225,14 +227,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_table_is_denied() {
+    fn what_is_not_in_the_table_is_refused() {
         let mut headers = http::HeaderMap::new();
         headers.insert(
             "creditbank-identity",
             http::HeaderValue::from_static("operator"),
         );
-        let denied = admit("/creditbank.v1.RecordService/DropEverything", &headers).unwrap_err();
-        assert_eq!(denied.code(), Code::PermissionDenied);
+        let unknown = admit("/creditbank.v1.RecordService/DropEverything", &headers).unwrap_err();
+        assert_eq!(unknown.code(), Code::Unimplemented);
+        let unknown = admit("/creditbank.v1.RecordService/", &http::HeaderMap::new()).unwrap_err();
+        assert_eq!(unknown.code(), Code::Unimplemented);
         let denied = admit("/creditbank.v1.RecordService/SubmitRecord", &headers).unwrap_err();
         let said = "creditbank.v1.RecordService/SubmitRecord is for institution, not for operator";
         assert_eq!(denied.message(), said);

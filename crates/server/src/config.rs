@@ -63,8 +63,17 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The text is no configuration; the source names line and key.
-    #[error("the configuration is malformed")]
+    #[error("cannot be read as settings")]
     Malformed(#[source] toml::de::Error),
+    /// What is in the file is refused.
+    #[error("the configuration {}", .path.display())]
+    InFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<ConfigError>,
+    },
     /// The address could be reached from elsewhere.
     #[error(
         "listen = \"{listen}\" is not a loopback address: callers are not authenticated yet, so that \
@@ -92,7 +101,7 @@ impl Config {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// [`ConfigError`], naming the key.
+    /// [`ConfigError`], naming the file and the key.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let read = |source| ConfigError::Read {
             path: path.to_path_buf(),
@@ -100,7 +109,11 @@ impl Config {
         };
         let bytes = durable::read_file(&durable::OsFs, path).map_err(read)?;
         let utf8 = |error| read(io::Error::new(io::ErrorKind::InvalidData, error));
-        Self::parse(&String::from_utf8(bytes).map_err(utf8)?)
+        let text = String::from_utf8(bytes).map_err(utf8)?;
+        Self::parse(&text).map_err(|refused| ConfigError::InFile {
+            path: path.to_path_buf(),
+            source: Box::new(refused),
+        })
     }
 
     /// Reads and checks a text; what it leaves out keeps its default.
@@ -229,6 +242,17 @@ mod tests {
             "limits.batch_records_max = 1001 is out of bounds: from 1 to 1000"
         );
         assert!(refused("[limits]\nmessage_bytes_max = 8388608").contains("4194304"));
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("creditbank.toml");
+        for text in ["lisen = 1", "[limits]\nbatch_records_max = 0"] {
+            std::fs::write(&path, text).unwrap();
+            let said = crate::status::chain(&Config::load(&path).unwrap_err());
+            assert!(said.contains(path.to_str().unwrap()), "{said}");
+        }
     }
 
     #[test]

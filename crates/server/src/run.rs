@@ -17,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use durable::OsFs;
+use store::EventStore;
 use store_log::{LogStore, OpenError, RecoveryReport};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -30,6 +31,9 @@ use crate::reference;
 use crate::services::Context;
 use crate::status::chain;
 use crate::transport;
+
+/// How long stopping waits for views that are behind.
+const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 
 /// The store that a server runs on.
 pub type Store = LogStore<OsFs>;
@@ -48,6 +52,12 @@ pub enum StartError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// Another server has the ledger open.
+    #[error("the ledger in {} is in use: another process holds its lock; stop that one first", .dir.display())]
+    InUse {
+        /// Its directory.
+        dir: PathBuf,
     },
     /// The ledger could not be opened.
     #[error("cannot open the ledger in {}", .dir.display())]
@@ -139,11 +149,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         ledger,
         views: views_opened,
     };
+    warn_of_torn_tail(&recovery.log);
     tracing::info!(
         size = recovery.log.head.size,
         ledger = ?recovery.ledger,
         views = ?recovery.views,
-        torn_tail = ?recovery.log.torn_tail,
         %local_addr,
         "started"
     );
@@ -212,6 +222,13 @@ impl Running {
         }
         engine.close().await;
         drop(engine);
+        // Then the next start has nothing to apply; views that are far behind go on there.
+        let caught_up = async {
+            if let Ok(head) = store.head().await {
+                views.wait_applied(head.size).await;
+            }
+        };
+        let _ = tokio::time::timeout(CATCH_UP_MAX, caught_up).await;
         follower.stop().await;
         let closed = tokio::task::spawn_blocking(move || {
             if let Err(fault) = views.close() {
@@ -238,6 +255,19 @@ fn close_store(store: Arc<Store>) {
     }
 }
 
+/// Says what a crash or a loss of power left behind, which is no harm.
+fn warn_of_torn_tail(log: &RecoveryReport) {
+    if let Some(tail) = &log.torn_tail {
+        tracing::warn!(
+            "the last write before the server went down was cut off: {} bytes at offset {} of {} were \
+             never acknowledged to anyone and have been removed",
+            tail.bytes,
+            tail.offset,
+            tail.path.display()
+        );
+    }
+}
+
 async fn open_store(config: &Config) -> Result<(Store, RecoveryReport), StartError> {
     let dir = config.data_dir.clone();
     let storage = &config.storage;
@@ -251,7 +281,10 @@ async fn open_store(config: &Config) -> Result<(Store, RecoveryReport), StartErr
     };
     let open = move || {
         let opened = LogStore::open(OsFs, &dir, options, Arc::new(LedgerKeys::default()));
-        opened.map_err(|source| StartError::Store { dir, source })
+        opened.map_err(|source| match source {
+            OpenError::Locked { .. } => StartError::InUse { dir },
+            source => StartError::Store { dir, source },
+        })
     };
     tokio::task::spawn_blocking(open)
         .await

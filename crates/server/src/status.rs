@@ -390,7 +390,15 @@ pub fn rejected(rejection: &Rejection) -> Status {
 #[must_use]
 pub fn faulted(fault: &EngineFault) -> Status {
     let explanation = Explanation::from(fault);
-    tracing::error!(reason = explanation.reason, fault = chain(fault), "fault");
+    let (reason, fault_chain) = (explanation.reason, chain(fault));
+    match fault {
+        // Clients can bring these about, as often as they like; what stopped the writer was logged then.
+        EngineFault::Overloaded => tracing::debug!(reason, fault = fault_chain, "refused"),
+        EngineFault::Stopped { .. } | EngineFault::Read(_) => {
+            tracing::warn!(reason, fault = fault_chain, "refused");
+        }
+        _ => tracing::error!(reason, fault = fault_chain, "fault"),
+    }
     explanation.status()
 }
 
@@ -409,13 +417,6 @@ pub fn views_faulted(fault: &ViewsFault) -> Status {
     } else {
         unavailable().status()
     }
-}
-
-/// The status of any other fault, which a client cannot tell from another.
-#[must_use]
-pub fn unexpected(fault: &dyn std::error::Error) -> Status {
-    tracing::error!(fault = chain(fault), "fault");
-    unavailable().status()
 }
 
 /// An error and what caused it, on one line.

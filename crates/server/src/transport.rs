@@ -25,7 +25,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server;
 use tonic_health::server::HealthReporter;
-use tonic_reflection::pb::v1::server_reflection_server;
+use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::access::{Answer, guarded, refused};
 use crate::config::Config;
@@ -46,10 +46,15 @@ pub(crate) fn serve<S: EventStore>(
     context: Arc<Context<S>>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<JoinHandle<Result<(), tonic::transport::Error>>, StartError> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(api::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(api::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let reflection = described().build_v1().map_err(StartError::Reflection)?;
+    // For clients that have not learnt the newer name.
+    let reflection_alpha = described()
+        .build_v1alpha()
         .map_err(StartError::Reflection)?;
     let (reporter, health) = tonic_health::server::health_reporter();
     tokio::spawn(report_health(reporter, context.engine.stopped()));
@@ -67,6 +72,7 @@ pub(crate) fn serve<S: EventStore>(
         audit: AuditServiceServer::new(Audit(context)).max_decoding_message_size(max),
         health,
         reflection,
+        reflection_alpha,
         message_bytes_max: max,
     };
     let server = bounded(config);
@@ -88,7 +94,7 @@ pub(crate) fn serve<S: EventStore>(
 
 /// The services by name, the five of `creditbank.v1` behind the guard. Health and reflection are open to
 /// anyone: they say that the server is there and what its API is, which is public.
-struct Routes<S, H, R> {
+struct Routes<S, H, R, A> {
     records: RecordServiceServer<Records<S>>,
     accounts: AccountServiceServer<Accounts<S>>,
     registry: RegistryServiceServer<RegistryCalls<S>>,
@@ -96,10 +102,11 @@ struct Routes<S, H, R> {
     audit: AuditServiceServer<Audit<S>>,
     health: H,
     reflection: R,
+    reflection_alpha: A,
     message_bytes_max: usize,
 }
 
-impl<S, H: Clone, R: Clone> Clone for Routes<S, H, R> {
+impl<S, H: Clone, R: Clone, A: Clone> Clone for Routes<S, H, R, A> {
     fn clone(&self) -> Self {
         Routes {
             records: self.records.clone(),
@@ -109,16 +116,18 @@ impl<S, H: Clone, R: Clone> Clone for Routes<S, H, R> {
             audit: self.audit.clone(),
             health: self.health.clone(),
             reflection: self.reflection.clone(),
+            reflection_alpha: self.reflection_alpha.clone(),
             message_bytes_max: self.message_bytes_max,
         }
     }
 }
 
-impl<S, H, R> Service<Request> for Routes<S, H, R>
+impl<S, H, R, A> Service<Request> for Routes<S, H, R, A>
 where
     S: EventStore,
     H: Service<Request, Response = Response, Error = Infallible, Future = Answer>,
     R: Service<Request, Response = Response, Error = Infallible, Future = Answer>,
+    A: Service<Request, Response = Response, Error = Infallible, Future = Answer>,
 {
     type Response = Response;
     type Error = Infallible;
@@ -139,7 +148,8 @@ where
             learner_service_server::SERVICE_NAME => guarded(&mut self.learners, request, max),
             audit_service_server::SERVICE_NAME => guarded(&mut self.audit, request, max),
             health_server::SERVICE_NAME => self.health.call(request),
-            server_reflection_server::SERVICE_NAME => self.reflection.call(request),
+            v1::server_reflection_server::SERVICE_NAME => self.reflection.call(request),
+            v1alpha::server_reflection_server::SERVICE_NAME => self.reflection_alpha.call(request),
             _ => refused(Status::unimplemented("there is no such service here")),
         }
     }

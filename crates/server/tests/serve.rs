@@ -517,8 +517,8 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
         ..locked
     })
     .await;
-    let second = second.err().map(|error| format!("{error:?}")).unwrap();
-    assert!(second.contains("Locked"), "{second}");
+    let second = second.err().map(|error| error.to_string()).unwrap();
+    assert!(second.contains("is in use"), "{second}");
     running.stop().await;
 
     let (running, channel) = started(dir.path()).await;

@@ -259,7 +259,9 @@ impl Place {
     fn open_trees(&self) -> Result<Trees, ViewsFault> {
         let config = sled::Config::new()
             .path(&self.sled)
-            .cache_capacity(self.cache_bytes);
+            .cache_capacity(self.cache_bytes)
+            // The mark flushes; what is lost between two marks is replayed.
+            .flush_every_ms(None);
         let db = config
             .open()
             .map_err(ViewsFault::sled("open the files of the views"))?;

@@ -75,7 +75,7 @@ impl Storage {
         format!(
             r"
 [storage]
-# Length of new segment files, 64 KiB to 4 GiB. The next one is filled with zeros ahead of time.
+# Length of new segment files, 64 KiB to less than 4 GiB. The next one is filled with zeros ahead of time.
 segment_bytes = {segment_bytes}
 # Milliseconds without a commit after which the head is marked on disk.
 idle_mark_ms = {idle_mark_ms}

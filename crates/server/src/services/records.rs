@@ -20,6 +20,15 @@ use crate::to_proto;
 /// The service.
 pub struct Records<S>(pub Arc<Context<S>>);
 
+/// What the three changes to several records ask: the same, in three messages.
+struct Several {
+    issuer_id: String,
+    record_ids: Vec<String>,
+    reason: String,
+    atomic: bool,
+    validate_only: bool,
+}
+
 impl<S: EventStore> Records<S> {
     /// One achievement as an item of a batch.
     fn item(&self, caller: &Caller, wire: v1::Achievement) -> Result<Item, Status> {
@@ -67,7 +76,7 @@ impl<S: EventStore> Records<S> {
         &self,
         change: Change,
         caller: Caller,
-        wire: v1::RevokeRecordsRequest,
+        wire: Several,
     ) -> Result<Vec<v1::RecordOutcome>, Status> {
         self.0.check_count("record_ids", wire.record_ids.len())?;
         let record_ids = wire.record_ids.clone();
@@ -199,6 +208,20 @@ impl<S: EventStore> RecordService for Records<S> {
         request: Request<v1::RevokeRecordsRequest>,
     ) -> Result<Response<v1::RevokeRecordsResponse>, Status> {
         let (caller, wire) = opened_by_actor(request)?;
+        let v1::RevokeRecordsRequest {
+            issuer_id,
+            record_ids,
+            reason,
+            atomic,
+            validate_only,
+        } = wire;
+        let wire = Several {
+            issuer_id,
+            record_ids,
+            reason,
+            atomic,
+            validate_only,
+        };
         let outcomes = self.change(Change::Revoke, caller, wire).await?;
         Ok(Response::new(v1::RevokeRecordsResponse { outcomes }))
     }
@@ -215,7 +238,7 @@ impl<S: EventStore> RecordService for Records<S> {
             atomic,
             validate_only,
         } = wire;
-        let wire = v1::RevokeRecordsRequest {
+        let wire = Several {
             issuer_id,
             record_ids,
             reason,
@@ -238,7 +261,7 @@ impl<S: EventStore> RecordService for Records<S> {
             atomic,
             validate_only,
         } = wire;
-        let wire = v1::RevokeRecordsRequest {
+        let wire = Several {
             issuer_id,
             record_ids,
             reason,
