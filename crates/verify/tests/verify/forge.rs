@@ -25,14 +25,14 @@ pub(crate) fn recorded(record_id: &str, code: &str) -> Body {
     Body::AchievementRecorded(achievement(record_id, code))
 }
 
-fn status(record_id: &str) -> AchievementStatus {
+pub(crate) fn status(record_id: &str) -> AchievementStatus {
     AchievementStatus {
         record_id: record_id.to_owned(),
         reason: "a reason".to_owned(),
     }
 }
 
-fn other(n: u8) -> Counterpart {
+pub(crate) fn other(n: u8) -> Counterpart {
     Counterpart {
         learner: handle(n),
         reason: "a reason".to_owned(),

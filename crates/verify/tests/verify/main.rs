@@ -7,6 +7,7 @@ mod clean;
 mod cli;
 mod erasure;
 mod forge;
+mod forge_erased;
 mod history;
 mod image;
 mod structure;
