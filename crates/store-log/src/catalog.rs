@@ -125,6 +125,13 @@ impl<F: Fs> Catalog<F> {
         )
     }
 
+    /// The head at the end of a sealed segment, as the next one names it.
+    pub(crate) fn head_after(&self, number: u64) -> Option<Head> {
+        let headers = shared(&self.headers);
+        let n = headers.partition_point(|header| header.number <= number);
+        headers.get(n).map(|header| header.head)
+    }
+
     pub(crate) fn segment(&self, number: u64) -> Result<Arc<OpenSegment<F::File>>, ReadError> {
         let active = self.active();
         if active.header.number == number {

@@ -24,6 +24,7 @@ mod spare;
 mod store_impl;
 #[cfg(feature = "testing")]
 pub mod sweep;
+mod visit;
 mod width;
 
 pub use error::OpenError;

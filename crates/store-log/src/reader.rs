@@ -1,9 +1,10 @@
 //! Reads records by position, and believes none before it has checked it.
 //!
-//! Apart from the log because readers are many and never wait for the writer. A record in the middle of
-//! a block is read alone: its leaf must have the chain hash that the next leaf holds, and its body the
-//! commitment in the leaf. Any other record is read with its whole block, whose checksum, leaves, links
-//! and commitments must hold. What does not check is read once more without an erasure in between, then
+//! Apart from the log because readers are many and never wait for the writer. A record that is asked for
+//! by its position is read alone: its leaf must have the chain hash that the next leaf holds (after the
+//! last of a block: the next header, or the head), and its body the commitment in the leaf. A record for
+//! which that fails, and all that are read in order, are read with their whole block, whose checksum,
+//! leaves, links and commitments must hold. What does not check is read once more without an erasure in between, then
 //! with offsets made anew, and only then is [`Corruption`]: never silently something else.
 //!
 //! Reads run on the caller's thread: they are preads, from the page cache when it is warm, and take
@@ -13,22 +14,20 @@ use std::io;
 use std::sync::Arc;
 
 use chain::{
-    BLOCK_HEADER_LEN, Block, BlockHeader, FRAME_HEAD_LEN, Head, LEAF_LEN_MAX, Leaf, Position,
-    Record, SEGMENT_HEADER_LEN, chain_hash, decode_block,
+    BLOCK_HEADER_LEN, Block, BlockHeader, FRAME_HEAD_LEN, Hash, Head, Position, Record,
+    SEGMENT_HEADER_LEN, chain_hash, decode_block,
 };
 use durable::{File, Fs, read_exact_at};
 use store::{Corruption, Fault, ReadError};
 
-use crate::catalog::{Catalog, OpenSegment, shared};
+use crate::catalog::{Catalog, OpenSegment};
 use crate::erase::Erasable;
 use crate::scan::Window;
+use crate::visit::{Place, Visit, previous_hash};
 use crate::width::{length, offset};
 
-/// Bytes read at once to find a frame: what lies between two noted offsets, and the frame.
-const FRAME_WINDOW_BYTES: usize = 20 * 1024;
 /// Bytes read at once when blocks are read one after the other.
 const BLOCK_WINDOW_BYTES: usize = 256 * 1024;
-const SALT_LEN: usize = 32;
 
 /// Reads the records of a log below its head. Clones share it.
 pub struct Reader<F: Fs> {
@@ -43,11 +42,11 @@ impl<F: Fs> Clone for Reader<F> {
     }
 }
 
-/// Where a position lies, if offsets and lengths on the way there are right.
-struct Place {
-    block: u64,
-    header: BlockHeader,
-    frame: u64,
+/// What one call has at hand for its next record: positions come ascending.
+struct Hand<R: File> {
+    visit: Option<Visit<R>>,
+    /// The last block that was read whole.
+    block: Option<Block>,
 }
 
 /// Where the next block is expected when blocks are read in order.
@@ -79,10 +78,19 @@ impl<F: Fs> Reader<F> {
                 size,
             });
         }
-        positions
-            .iter()
-            .map(|position| self.get_one(*position))
-            .collect()
+        let mut hand = Hand {
+            visit: None,
+            block: None,
+        };
+        // Ascending, so that neighbours are read together.
+        let mut order: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let mut found = order
+            .into_iter()
+            .map(|(position, index)| Ok((index, self.get_one(position, &mut hand)?)))
+            .collect::<Result<Vec<_>, ReadError>>()?;
+        found.sort_unstable_by_key(|(index, _)| *index);
+        Ok(found.into_iter().map(|(_, record)| record).collect())
     }
 
     /// Records from `from` on, in order.
@@ -134,14 +142,23 @@ impl<F: Fs> Reader<F> {
         Ok(found)
     }
 
-    fn get_one(&self, position: Position) -> Result<Record, ReadError> {
+    fn get_one(&self, position: Position, hand: &mut Hand<F::File>) -> Result<Record, ReadError> {
+        let kept = hand.block.as_ref().and_then(|block| block.record(position));
+        if let Some(record) = kept {
+            return Ok(record.clone());
+        }
         let (number, _) = self.catalog.segment_of(position);
-        let segment = self.catalog.segment(number)?;
+        let visit = match hand.visit.take() {
+            Some(visit) if visit.segment.header.number == number => visit,
+            _ => Visit::new(self.catalog.segment(number)?),
+        };
+        let visit = hand.visit.insert(visit);
         let fault = |source| Fault::backend("read a record", source);
-        if let Some(record) = self.lone_record(&segment, position).map_err(fault)? {
+        if let Some(record) = self.lone_record(visit, position).map_err(fault)? {
             return Ok(record);
         }
-        let block = self.block_with(position)?;
+        hand.visit = None;
+        let block = hand.block.insert(self.block_with(position)?);
         let record = block.record(position).cloned();
         record.ok_or_else(|| not_there(position, "another block").into())
     }
@@ -174,9 +191,11 @@ impl<F: Fs> Reader<F> {
         let (number, _) = self.catalog.segment_of(position);
         let segment = self.catalog.segment(number)?;
         let fault = |source| Fault::backend("read a record", source);
-        let place = self.walk(&segment, position).map_err(fault)?;
+        let place = Visit::new(Arc::clone(&segment))
+            .walk(position)
+            .map_err(fault)?;
         match (place, block.erasable_range(position)) {
-            (Some((place, _)), Some(range)) => {
+            (Some(place), Some(range)) => {
                 let (offset, len) = (place.block + offset(range.start), range.len());
                 Ok(Erasable {
                     segment,
@@ -201,8 +220,9 @@ impl<F: Fs> Reader<F> {
             .is_none_or(|cursor| cursor.segment.header.number != number)
         {
             let segment = self.catalog.segment(number)?;
-            let start = match self.walk(&segment, at).map_err(fault)? {
-                Some((place, _)) => place.block,
+            let mut visit = Visit::new(Arc::clone(&segment));
+            let start = match visit.walk(at).map_err(fault)? {
+                Some(place) => place.block,
                 None => offset(SEGMENT_HEADER_LEN),
             };
             let window = Window::new(segment.file_len, BLOCK_WINDOW_BYTES);
@@ -255,11 +275,12 @@ impl<F: Fs> Reader<F> {
     /// The inner error is what is wrong with the stored bytes.
     fn try_block(
         &self,
-        segment: &OpenSegment<F::File>,
+        segment: &Arc<OpenSegment<F::File>>,
         position: Position,
     ) -> Result<Result<Block, String>, ReadError> {
         let fault = |source| Fault::backend("read a block", source);
-        let Some((place, _)) = self.walk(segment, position).map_err(fault)? else {
+        let mut visit = Visit::new(Arc::clone(segment));
+        let Some(place) = visit.walk(position).map_err(fault)? else {
             return Ok(Err("bytes that lead to no block".to_owned()));
         };
         let mut bytes = vec![0; place.header.encoded_len()];
@@ -306,108 +327,51 @@ impl<F: Fs> Reader<F> {
         Ok(block)
     }
 
-    /// A record that is not the last of its block, if its leaf and body prove each other.
+    /// A record, if its leaf and body and the hash after it prove each other.
     fn lone_record(
         &self,
-        segment: &OpenSegment<F::File>,
+        visit: &mut Visit<F::File>,
         position: Position,
     ) -> io::Result<Option<Record>> {
-        let Some((place, mut window)) = self.walk(segment, position)? else {
+        let Some(place) = visit.walk(position)? else {
             return Ok(None);
         };
-        let end = place.header.prev.size + u64::from(place.header.count);
-        if position.0 + 1 >= end {
-            return Ok(None);
-        }
-        let head = window.at(&segment.file, place.frame, FRAME_HEAD_LEN)?;
-        let Some((leaf_len, frame_len)) = frame_lengths(head) else {
+        let Some((bytes, leaf_len, frame_len)) = visit.frame(&place)? else {
             return Ok(None);
         };
-        let len = frame_len + FRAME_HEAD_LEN + LEAF_LEN_MAX;
-        let bytes = window.at(&segment.file, place.frame, len)?;
-        let next = bytes.get(frame_len..).and_then(|next| {
-            let (leaf_len, _) = frame_lengths(next)?;
-            Leaf::decode(next.get(FRAME_HEAD_LEN..FRAME_HEAD_LEN + leaf_len)?).ok()
-        });
-        let (Some(next), Ok((record, _))) = (next, Record::decode_frame(bytes)) else {
+        let Ok((record, _)) = Record::decode_frame(bytes) else {
             return Ok(None);
         };
-        let leaf_bytes = &bytes[FRAME_HEAD_LEN..FRAME_HEAD_LEN + leaf_len];
-        let is_leaf = record.leaf.position == position
-            && next.position.0 == position.0 + 1
-            && next.previous_hash == chain_hash(leaf_bytes);
+        let hash = chain_hash(&bytes[FRAME_HEAD_LEN..FRAME_HEAD_LEN + leaf_len]);
+        let after = position.0 + 1;
+        let hash_after = if after < place.end() {
+            bytes
+                .get(frame_len..)
+                .and_then(|next| previous_hash(next, after))
+        } else {
+            self.hash_after(visit, &place)?
+        };
+        let is_leaf = record.leaf.position == position && hash_after == Some(hash);
         // See `checked` for the order.
-        let is_body = record.commitment_holds() || (record.is_erased() && end < self.head().size);
+        let is_body =
+            record.commitment_holds() || (record.is_erased() && place.end() < self.head().size);
         Ok((is_leaf && is_body).then_some(record))
     }
 
-    /// Follows lengths from the nearest noted offset to a position. Proves nothing.
-    fn walk(
-        &self,
-        segment: &OpenSegment<F::File>,
-        position: Position,
-    ) -> io::Result<Option<(Place, Window)>> {
-        let Some(entry) = shared(&segment.offsets).before(position) else {
-            return Ok(None);
-        };
-        let mut window = Window::new(segment.file_len, FRAME_WINDOW_BYTES);
-        let (mut block, mut frame) = (u64::from(entry.block), u64::from(entry.frame));
-        let mut at = entry.position;
-        // The first header may lie far before its noted frame: read it alone.
-        let mut far_window = Window::new(segment.file_len, BLOCK_HEADER_LEN);
-        let is_far = frame - block.min(frame) > offset(BLOCK_HEADER_LEN);
-        let mut head = if is_far {
-            far_window.at(&segment.file, block, BLOCK_HEADER_LEN)?
-        } else {
-            window.at(&segment.file, block, BLOCK_HEADER_LEN)?
-        };
-        loop {
-            let Ok(header) = BlockHeader::decode(head) else {
-                return Ok(None);
-            };
-            let end = header.prev.size + u64::from(header.count);
-            if position.0 < end {
-                let frames_end = block + offset(BLOCK_HEADER_LEN) + u64::from(header.frames_len);
-                while at < position.0 {
-                    let head = window.at(&segment.file, frame, FRAME_HEAD_LEN)?;
-                    let Some((_, frame_len)) = frame_lengths(head) else {
-                        return Ok(None);
-                    };
-                    frame += offset(frame_len);
-                    at += 1;
-                    if frame >= frames_end {
-                        return Ok(None);
-                    }
-                }
-                let is_here = at == position.0 && frame < frames_end;
-                return Ok(is_here.then_some((
-                    Place {
-                        block,
-                        header,
-                        frame,
-                    },
-                    window,
-                )));
-            }
-            let after = block + offset(header.encoded_len());
-            let Some(next) = segment.header.next_block_start(after) else {
-                return Ok(None);
-            };
-            (block, frame, at) = (next, next + offset(BLOCK_HEADER_LEN), end);
-            head = window.at(&segment.file, block, BLOCK_HEADER_LEN)?;
+    /// What stands elsewhere as the chain hash after the last record of a block: as the head, or in the
+    /// header of the next segment or of the next block.
+    fn hash_after(&self, visit: &mut Visit<F::File>, place: &Place) -> io::Result<Option<Hash>> {
+        let number = visit.segment.header.number;
+        let known = [Some(self.head()), self.catalog.head_after(number)];
+        let mut known = known.into_iter().flatten();
+        if let Some(head) = known.find(|head| head.size == place.end()) {
+            return Ok(Some(head.hash));
         }
+        let next = visit.header_after(place)?.map(|(_, header)| header.prev);
+        Ok(next
+            .filter(|head| head.size == place.end())
+            .map(|head| head.hash))
     }
-}
-
-/// The lengths of the leaf and of the whole frame that begins with these bytes.
-fn frame_lengths(head: &[u8]) -> Option<(usize, usize)> {
-    let (leaf_len, rest) = head.split_first_chunk()?;
-    let leaf_len = usize::from(u16::from_be_bytes(*leaf_len));
-    let body_len = usize::try_from(u32::from_be_bytes(*rest.first_chunk()?)).ok()?;
-    let frame_len = (FRAME_HEAD_LEN + SALT_LEN)
-        .checked_add(leaf_len)?
-        .checked_add(body_len)?;
-    Some((leaf_len, frame_len))
 }
 
 fn not_there(position: Position, found: &str) -> Corruption {
