@@ -363,7 +363,7 @@ pub struct RecordOutcome {
     /// The learner's handle as resolved; for a pending record that of the provisional account.
     #[prost(string, tag = "4")]
     pub learner_handle: ::prost::alloc::string::String,
-    /// Pending only.
+    /// Pending, also when already recorded.
     #[prost(enumeration = "PendingReason", tag = "5")]
     pub pending_reason: i32,
     /// Rejected only.
@@ -771,6 +771,7 @@ pub mod record_service_client {
             self
         }
         /// Records one achievement. A rejected one is an error status; a pending one is not an error.
+        /// Roles: institution.
         pub async fn submit_record(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitRecordRequest>,
@@ -797,6 +798,7 @@ pub mod record_service_client {
         }
         /// Records up to 1,000 achievements: one outcome each, in order. Unless atomic, the good ones are
         /// recorded and the bad ones explained.
+        /// Roles: institution.
         pub async fn batch_submit_records(
             &mut self,
             request: impl tonic::IntoRequest<super::BatchSubmitRecordsRequest>,
@@ -824,6 +826,7 @@ pub mod record_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// One record of the acting institution, with its versions.
+        /// Roles: institution.
         pub async fn get_record(
             &mut self,
             request: impl tonic::IntoRequest<super::GetRecordRequest>,
@@ -849,6 +852,7 @@ pub mod record_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// The records that the acting institution issued, oldest first.
+        /// Roles: institution.
         pub async fn list_records(
             &mut self,
             request: impl tonic::IntoRequest<super::ListRecordsRequest>,
@@ -874,7 +878,8 @@ pub mod record_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Replaces a record's content under the same record id. Content equal to any earlier version
-        /// returns that version.
+        /// changes nothing and returns that version's receipt; the latest version stays in force.
+        /// Roles: institution.
         pub async fn supersede_record(
             &mut self,
             request: impl tonic::IntoRequest<super::SupersedeRecordRequest>,
@@ -903,6 +908,7 @@ pub mod record_service_client {
         }
         /// Withdraws up to 1,000 records for good; a mistake is re-issued under a new record id that names
         /// what it replaces.
+        /// Roles: institution.
         pub async fn revoke_records(
             &mut self,
             request: impl tonic::IntoRequest<super::RevokeRecordsRequest>,
@@ -928,6 +934,7 @@ pub mod record_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Suspends up to 1,000 records: they do not count until reinstated.
+        /// Roles: institution.
         pub async fn suspend_records(
             &mut self,
             request: impl tonic::IntoRequest<super::SuspendRecordsRequest>,
@@ -955,6 +962,7 @@ pub mod record_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Reinstates up to 1,000 suspended records.
+        /// Roles: institution.
         pub async fn reinstate_records(
             &mut self,
             request: impl tonic::IntoRequest<super::ReinstateRecordsRequest>,
@@ -982,6 +990,7 @@ pub mod record_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Moves a record to another learner, with its content.
+        /// Roles: institution.
         pub async fn reassign_record(
             &mut self,
             request: impl tonic::IntoRequest<super::ReassignRecordRequest>,
@@ -1024,6 +1033,7 @@ pub mod record_service_server {
     #[async_trait]
     pub trait RecordService: std::marker::Send + std::marker::Sync + 'static {
         /// Records one achievement. A rejected one is an error status; a pending one is not an error.
+        /// Roles: institution.
         async fn submit_record(
             &self,
             request: tonic::Request<super::SubmitRecordRequest>,
@@ -1033,6 +1043,7 @@ pub mod record_service_server {
         >;
         /// Records up to 1,000 achievements: one outcome each, in order. Unless atomic, the good ones are
         /// recorded and the bad ones explained.
+        /// Roles: institution.
         async fn batch_submit_records(
             &self,
             request: tonic::Request<super::BatchSubmitRecordsRequest>,
@@ -1041,6 +1052,7 @@ pub mod record_service_server {
             tonic::Status,
         >;
         /// One record of the acting institution, with its versions.
+        /// Roles: institution.
         async fn get_record(
             &self,
             request: tonic::Request<super::GetRecordRequest>,
@@ -1049,6 +1061,7 @@ pub mod record_service_server {
             tonic::Status,
         >;
         /// The records that the acting institution issued, oldest first.
+        /// Roles: institution.
         async fn list_records(
             &self,
             request: tonic::Request<super::ListRecordsRequest>,
@@ -1057,7 +1070,8 @@ pub mod record_service_server {
             tonic::Status,
         >;
         /// Replaces a record's content under the same record id. Content equal to any earlier version
-        /// returns that version.
+        /// changes nothing and returns that version's receipt; the latest version stays in force.
+        /// Roles: institution.
         async fn supersede_record(
             &self,
             request: tonic::Request<super::SupersedeRecordRequest>,
@@ -1067,6 +1081,7 @@ pub mod record_service_server {
         >;
         /// Withdraws up to 1,000 records for good; a mistake is re-issued under a new record id that names
         /// what it replaces.
+        /// Roles: institution.
         async fn revoke_records(
             &self,
             request: tonic::Request<super::RevokeRecordsRequest>,
@@ -1075,6 +1090,7 @@ pub mod record_service_server {
             tonic::Status,
         >;
         /// Suspends up to 1,000 records: they do not count until reinstated.
+        /// Roles: institution.
         async fn suspend_records(
             &self,
             request: tonic::Request<super::SuspendRecordsRequest>,
@@ -1083,6 +1099,7 @@ pub mod record_service_server {
             tonic::Status,
         >;
         /// Reinstates up to 1,000 suspended records.
+        /// Roles: institution.
         async fn reinstate_records(
             &self,
             request: tonic::Request<super::ReinstateRecordsRequest>,
@@ -1091,6 +1108,7 @@ pub mod record_service_server {
             tonic::Status,
         >;
         /// Moves a record to another learner, with its content.
+        /// Roles: institution.
         async fn reassign_record(
             &self,
             request: tonic::Request<super::ReassignRecordRequest>,
@@ -1943,6 +1961,7 @@ pub mod account_service_client {
             self
         }
         /// Sums by unit, framework level, field and state.
+        /// Roles: operator, institution, learner.
         pub async fn get_balance(
             &mut self,
             request: impl tonic::IntoRequest<super::GetBalanceRequest>,
@@ -1968,6 +1987,7 @@ pub mod account_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Every entry, like a bank's statement: date, what, in, out, balance.
+        /// Roles: operator, institution, learner.
         pub async fn get_statement(
             &mut self,
             request: impl tonic::IntoRequest<super::GetStatementRequest>,
@@ -2008,6 +2028,7 @@ pub mod account_service_server {
     #[async_trait]
     pub trait AccountService: std::marker::Send + std::marker::Sync + 'static {
         /// Sums by unit, framework level, field and state.
+        /// Roles: operator, institution, learner.
         async fn get_balance(
             &self,
             request: tonic::Request<super::GetBalanceRequest>,
@@ -2016,6 +2037,7 @@ pub mod account_service_server {
             tonic::Status,
         >;
         /// Every entry, like a bank's statement: date, what, in, out, balance.
+        /// Roles: operator, institution, learner.
         async fn get_statement(
             &self,
             request: tonic::Request<super::GetStatementRequest>,
@@ -2253,7 +2275,8 @@ pub struct AccountChange {
     /// The learner's handle.
     #[prost(string, tag = "1")]
     pub learner_handle: ::prost::alloc::string::String,
-    /// Receipts of the records made, in order; those made before when the request is a repetition.
+    /// Receipts of the records made, in order. When it was so already: the one receipt of the record that
+    /// made it so, or none where nothing points to that record.
     #[prost(message, repeated, tag = "2")]
     pub receipts: ::prost::alloc::vec::Vec<Receipt>,
     /// The learner's revision after it.
@@ -2581,6 +2604,7 @@ pub mod learner_service_client {
         }
         /// Opens an account and links student numbers to it. A student number with pending records is
         /// bound: the provisional account is merged into the new one.
+        /// Roles: operator, institution.
         pub async fn register_learner(
             &mut self,
             request: impl tonic::IntoRequest<super::RegisterLearnerRequest>,
@@ -2608,6 +2632,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Replaces names, documents, birth date and region.
+        /// Roles: operator, institution.
         pub async fn update_learner(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateLearnerRequest>,
@@ -2635,6 +2660,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// The learner that a reference names, and their attributes.
+        /// Roles: operator, institution.
         pub async fn get_learner(
             &mut self,
             request: impl tonic::IntoRequest<super::GetLearnerRequest>,
@@ -2660,6 +2686,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Links a student number. Pending records under it are bound to this learner.
+        /// Roles: operator, institution.
         pub async fn link_identity(
             &mut self,
             request: impl tonic::IntoRequest<super::LinkIdentityRequest>,
@@ -2685,6 +2712,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Unlinks a student number; records already made stay.
+        /// Roles: operator, institution.
         pub async fn unlink_identity(
             &mut self,
             request: impl tonic::IntoRequest<super::UnlinkIdentityRequest>,
@@ -2712,6 +2740,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Provisional accounts that wait to be bound, oldest first.
+        /// Roles: operator, institution.
         pub async fn list_pending_learners(
             &mut self,
             request: impl tonic::IntoRequest<super::ListPendingLearnersRequest>,
@@ -2742,6 +2771,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Closes one account into another; binding a pending account is a merge.
+        /// Roles: operator, institution.
         pub async fn merge_learners(
             &mut self,
             request: impl tonic::IntoRequest<super::MergeLearnersRequest>,
@@ -2769,6 +2799,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Gives a merged account back. Records made since the merge stay unless reassigned.
+        /// Roles: operator, institution.
         pub async fn separate_learners(
             &mut self,
             request: impl tonic::IntoRequest<super::SeparateLearnersRequest>,
@@ -2796,6 +2827,7 @@ pub mod learner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Erases a learner's identity, or everything. Cannot be undone.
+        /// Roles: operator.
         pub async fn erase_learner(
             &mut self,
             request: impl tonic::IntoRequest<super::EraseLearnerRequest>,
@@ -2837,6 +2869,7 @@ pub mod learner_service_server {
     pub trait LearnerService: std::marker::Send + std::marker::Sync + 'static {
         /// Opens an account and links student numbers to it. A student number with pending records is
         /// bound: the provisional account is merged into the new one.
+        /// Roles: operator, institution.
         async fn register_learner(
             &self,
             request: tonic::Request<super::RegisterLearnerRequest>,
@@ -2845,6 +2878,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// Replaces names, documents, birth date and region.
+        /// Roles: operator, institution.
         async fn update_learner(
             &self,
             request: tonic::Request<super::UpdateLearnerRequest>,
@@ -2853,6 +2887,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// The learner that a reference names, and their attributes.
+        /// Roles: operator, institution.
         async fn get_learner(
             &self,
             request: tonic::Request<super::GetLearnerRequest>,
@@ -2861,6 +2896,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// Links a student number. Pending records under it are bound to this learner.
+        /// Roles: operator, institution.
         async fn link_identity(
             &self,
             request: tonic::Request<super::LinkIdentityRequest>,
@@ -2869,6 +2905,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// Unlinks a student number; records already made stay.
+        /// Roles: operator, institution.
         async fn unlink_identity(
             &self,
             request: tonic::Request<super::UnlinkIdentityRequest>,
@@ -2877,6 +2914,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// Provisional accounts that wait to be bound, oldest first.
+        /// Roles: operator, institution.
         async fn list_pending_learners(
             &self,
             request: tonic::Request<super::ListPendingLearnersRequest>,
@@ -2885,6 +2923,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// Closes one account into another; binding a pending account is a merge.
+        /// Roles: operator, institution.
         async fn merge_learners(
             &self,
             request: tonic::Request<super::MergeLearnersRequest>,
@@ -2893,6 +2932,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// Gives a merged account back. Records made since the merge stay unless reassigned.
+        /// Roles: operator, institution.
         async fn separate_learners(
             &self,
             request: tonic::Request<super::SeparateLearnersRequest>,
@@ -2901,6 +2941,7 @@ pub mod learner_service_server {
             tonic::Status,
         >;
         /// Erases a learner's identity, or everything. Cannot be undone.
+        /// Roles: operator.
         async fn erase_learner(
             &self,
             request: tonic::Request<super::EraseLearnerRequest>,
@@ -4006,7 +4047,8 @@ pub mod registry_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Registers an institution. Operator.
+        /// Registers an institution.
+        /// Roles: operator.
         pub async fn register_institution(
             &mut self,
             request: impl tonic::IntoRequest<super::RegisterInstitutionRequest>,
@@ -4036,7 +4078,8 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Replaces an institution's description and scopes. Operator.
+        /// Replaces an institution's description and scopes.
+        /// Roles: operator.
         pub async fn update_institution(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateInstitutionRequest>,
@@ -4063,7 +4106,8 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Suspends, reinstates or closes an institution. Operator.
+        /// Suspends, reinstates or closes an institution.
+        /// Roles: operator.
         pub async fn change_institution_state(
             &mut self,
             request: impl tonic::IntoRequest<super::ChangeInstitutionStateRequest>,
@@ -4094,6 +4138,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// One institution.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn get_institution(
             &mut self,
             request: impl tonic::IntoRequest<super::GetInstitutionRequest>,
@@ -4121,6 +4166,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// All institutions, by id.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn list_institutions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListInstitutionsRequest>,
@@ -4147,7 +4193,8 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Lets another institution submit for the acting one. Institution, or operator for it.
+        /// Lets another institution submit for the acting one. The operator names the issuer.
+        /// Roles: operator, institution.
         pub async fn delegate_institution(
             &mut self,
             request: impl tonic::IntoRequest<super::DelegateInstitutionRequest>,
@@ -4177,7 +4224,8 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Publishes a qualification framework. Operator.
+        /// Publishes a qualification framework.
+        /// Roles: operator.
         pub async fn publish_framework(
             &mut self,
             request: impl tonic::IntoRequest<super::PublishFrameworkRequest>,
@@ -4205,6 +4253,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// All frameworks.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn list_frameworks(
             &mut self,
             request: impl tonic::IntoRequest<super::ListFrameworksRequest>,
@@ -4231,7 +4280,8 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Publishes a credit unit. Operator.
+        /// Publishes a credit unit.
+        /// Roles: operator.
         pub async fn publish_credit_unit(
             &mut self,
             request: impl tonic::IntoRequest<super::PublishCreditUnitRequest>,
@@ -4259,6 +4309,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// All credit units.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn list_credit_units(
             &mut self,
             request: impl tonic::IntoRequest<super::ListCreditUnitsRequest>,
@@ -4285,7 +4336,8 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Publishes codes of a code list. Operator.
+        /// Publishes codes of a code list.
+        /// Roles: operator.
         pub async fn publish_code_list(
             &mut self,
             request: impl tonic::IntoRequest<super::PublishCodeListRequest>,
@@ -4313,6 +4365,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// One code list.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn get_code_list(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCodeListRequest>,
@@ -4338,6 +4391,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Publishes a course of the acting institution's catalogue.
+        /// Roles: operator, institution.
         pub async fn publish_course(
             &mut self,
             request: impl tonic::IntoRequest<super::PublishCourseRequest>,
@@ -4365,6 +4419,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Courses of an institution, by code.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn list_courses(
             &mut self,
             request: impl tonic::IntoRequest<super::ListCoursesRequest>,
@@ -4389,7 +4444,8 @@ pub mod registry_service_client {
                 .insert(GrpcMethod::new("creditbank.v1.RegistryService", "ListCourses"));
             self.inner.unary(req, path, codec).await
         }
-        /// Publishes an intake window. Operator.
+        /// Publishes an intake window.
+        /// Roles: operator.
         pub async fn publish_intake_window(
             &mut self,
             request: impl tonic::IntoRequest<super::PublishIntakeWindowRequest>,
@@ -4420,6 +4476,7 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// All intake windows.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn list_intake_windows(
             &mut self,
             request: impl tonic::IntoRequest<super::ListIntakeWindowsRequest>,
@@ -4461,7 +4518,8 @@ pub mod registry_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with RegistryServiceServer.
     #[async_trait]
     pub trait RegistryService: std::marker::Send + std::marker::Sync + 'static {
-        /// Registers an institution. Operator.
+        /// Registers an institution.
+        /// Roles: operator.
         async fn register_institution(
             &self,
             request: tonic::Request<super::RegisterInstitutionRequest>,
@@ -4469,7 +4527,8 @@ pub mod registry_service_server {
             tonic::Response<super::RegisterInstitutionResponse>,
             tonic::Status,
         >;
-        /// Replaces an institution's description and scopes. Operator.
+        /// Replaces an institution's description and scopes.
+        /// Roles: operator.
         async fn update_institution(
             &self,
             request: tonic::Request<super::UpdateInstitutionRequest>,
@@ -4477,7 +4536,8 @@ pub mod registry_service_server {
             tonic::Response<super::UpdateInstitutionResponse>,
             tonic::Status,
         >;
-        /// Suspends, reinstates or closes an institution. Operator.
+        /// Suspends, reinstates or closes an institution.
+        /// Roles: operator.
         async fn change_institution_state(
             &self,
             request: tonic::Request<super::ChangeInstitutionStateRequest>,
@@ -4486,6 +4546,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// One institution.
+        /// Roles: operator, auditor, institution, learner.
         async fn get_institution(
             &self,
             request: tonic::Request<super::GetInstitutionRequest>,
@@ -4494,6 +4555,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// All institutions, by id.
+        /// Roles: operator, auditor, institution, learner.
         async fn list_institutions(
             &self,
             request: tonic::Request<super::ListInstitutionsRequest>,
@@ -4501,7 +4563,8 @@ pub mod registry_service_server {
             tonic::Response<super::ListInstitutionsResponse>,
             tonic::Status,
         >;
-        /// Lets another institution submit for the acting one. Institution, or operator for it.
+        /// Lets another institution submit for the acting one. The operator names the issuer.
+        /// Roles: operator, institution.
         async fn delegate_institution(
             &self,
             request: tonic::Request<super::DelegateInstitutionRequest>,
@@ -4509,7 +4572,8 @@ pub mod registry_service_server {
             tonic::Response<super::DelegateInstitutionResponse>,
             tonic::Status,
         >;
-        /// Publishes a qualification framework. Operator.
+        /// Publishes a qualification framework.
+        /// Roles: operator.
         async fn publish_framework(
             &self,
             request: tonic::Request<super::PublishFrameworkRequest>,
@@ -4518,6 +4582,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// All frameworks.
+        /// Roles: operator, auditor, institution, learner.
         async fn list_frameworks(
             &self,
             request: tonic::Request<super::ListFrameworksRequest>,
@@ -4525,7 +4590,8 @@ pub mod registry_service_server {
             tonic::Response<super::ListFrameworksResponse>,
             tonic::Status,
         >;
-        /// Publishes a credit unit. Operator.
+        /// Publishes a credit unit.
+        /// Roles: operator.
         async fn publish_credit_unit(
             &self,
             request: tonic::Request<super::PublishCreditUnitRequest>,
@@ -4534,6 +4600,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// All credit units.
+        /// Roles: operator, auditor, institution, learner.
         async fn list_credit_units(
             &self,
             request: tonic::Request<super::ListCreditUnitsRequest>,
@@ -4541,7 +4608,8 @@ pub mod registry_service_server {
             tonic::Response<super::ListCreditUnitsResponse>,
             tonic::Status,
         >;
-        /// Publishes codes of a code list. Operator.
+        /// Publishes codes of a code list.
+        /// Roles: operator.
         async fn publish_code_list(
             &self,
             request: tonic::Request<super::PublishCodeListRequest>,
@@ -4550,6 +4618,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// One code list.
+        /// Roles: operator, auditor, institution, learner.
         async fn get_code_list(
             &self,
             request: tonic::Request<super::GetCodeListRequest>,
@@ -4558,6 +4627,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// Publishes a course of the acting institution's catalogue.
+        /// Roles: operator, institution.
         async fn publish_course(
             &self,
             request: tonic::Request<super::PublishCourseRequest>,
@@ -4566,6 +4636,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// Courses of an institution, by code.
+        /// Roles: operator, auditor, institution, learner.
         async fn list_courses(
             &self,
             request: tonic::Request<super::ListCoursesRequest>,
@@ -4573,7 +4644,8 @@ pub mod registry_service_server {
             tonic::Response<super::ListCoursesResponse>,
             tonic::Status,
         >;
-        /// Publishes an intake window. Operator.
+        /// Publishes an intake window.
+        /// Roles: operator.
         async fn publish_intake_window(
             &self,
             request: tonic::Request<super::PublishIntakeWindowRequest>,
@@ -4582,6 +4654,7 @@ pub mod registry_service_server {
             tonic::Status,
         >;
         /// All intake windows.
+        /// Roles: operator, auditor, institution, learner.
         async fn list_intake_windows(
             &self,
             request: tonic::Request<super::ListIntakeWindowsRequest>,
@@ -5592,6 +5665,7 @@ pub mod audit_service_client {
             self
         }
         /// The head of the ledger.
+        /// Roles: operator, auditor, institution, learner.
         pub async fn get_head(
             &mut self,
             request: impl tonic::IntoRequest<super::GetHeadRequest>,
@@ -5617,6 +5691,7 @@ pub mod audit_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Records from any position on, in order, as a stream that ends at the head.
+        /// Roles: auditor.
         pub async fn read_records(
             &mut self,
             request: impl tonic::IntoRequest<super::ReadRecordsRequest>,
@@ -5657,6 +5732,7 @@ pub mod audit_service_server {
     #[async_trait]
     pub trait AuditService: std::marker::Send + std::marker::Sync + 'static {
         /// The head of the ledger.
+        /// Roles: operator, auditor, institution, learner.
         async fn get_head(
             &self,
             request: tonic::Request<super::GetHeadRequest>,
@@ -5668,6 +5744,7 @@ pub mod audit_service_server {
             + std::marker::Send
             + 'static;
         /// Records from any position on, in order, as a stream that ends at the head.
+        /// Roles: auditor.
         async fn read_records(
             &self,
             request: tonic::Request<super::ReadRecordsRequest>,
