@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use api::v1;
 use api::v1::account_service_client::AccountServiceClient;
 use api::v1::audit_service_client::AuditServiceClient;
 use api::v1::learner_service_client::LearnerServiceClient;
@@ -123,6 +124,15 @@ impl Client {
     pub(crate) fn audit(&self) -> AuditServiceClient<Acting> {
         AuditServiceClient::with_interceptor(self.channel.clone(), self.speaker.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+}
+
+/// Questions that several commands ask.
+impl Client {
+    /// The head of the ledger. A receipt with a position below its size was there before.
+    pub(crate) async fn head(&self) -> Result<v1::GetHeadResponse, Failure> {
+        let answer = self.audit().get_head(v1::GetHeadRequest {}).await?;
+        Ok(answer.into_inner())
     }
 }
 

@@ -34,30 +34,35 @@ pub(crate) async fn run(
         _ => None,
     };
     let client = Client::connect(&global.server, &identity).await?;
+    let before = match command {
+        InstitutionCommand::List | InstitutionCommand::Show(_) => None,
+        _ => Some(client.head().await?.size),
+    };
+    let shown = Shown { global, before };
     match command {
         InstitutionCommand::Register(args) => match (file, &args.id) {
             (Some(file), _) => return publish_file(global, &client, file, false).await,
-            (None, Some(id)) => register(global, &client, described(id, &args.description)).await?,
+            (None, Some(id)) => register(&shown, &client, described(id, &args.description)).await?,
             (None, None) => {}
         },
         InstitutionCommand::Update(args) => match (file, &args.id) {
             (Some(file), _) => return publish_file(global, &client, file, true).await,
-            (None, Some(id)) => update(global, &client, id, &args.description).await?,
+            (None, Some(id)) => update(&shown, &client, id, &args.description).await?,
             (None, None) => {}
         },
         InstitutionCommand::Suspend(args) => {
             let state = v1::InstitutionState::Suspended;
-            change_state(global, &client, &args.id, state, &args.reason, None).await?;
+            change_state(&shown, &client, &args.id, state, &args.reason, None).await?;
         }
         InstitutionCommand::Reinstate(args) => {
             let state = v1::InstitutionState::Active;
-            change_state(global, &client, &args.id, state, &args.reason, None).await?;
+            change_state(&shown, &client, &args.id, state, &args.reason, None).await?;
         }
         InstitutionCommand::Close(args) => {
             let (id, reason) = (&args.change.id, &args.change.reason);
             let successor = args.successor.clone();
             change_state(
-                global,
+                &shown,
                 &client,
                 id,
                 v1::InstitutionState::Closed,
@@ -79,20 +84,10 @@ pub(crate) async fn run(
                 .delegate_institution(request)
                 .await?
                 .into_inner();
-            show_changed(global, answer.institution, answer.receipt)?;
+            shown.changed(answer.institution, answer.receipt)?;
         }
         InstitutionCommand::List => list(global, &client).await?,
-        InstitutionCommand::Show(args) => {
-            let request = v1::GetInstitutionRequest {
-                institution_id: args.id.clone(),
-            };
-            let answer = client
-                .registry()
-                .get_institution(request)
-                .await?
-                .into_inner();
-            show_changed(global, answer.institution, None)?;
-        }
+        InstitutionCommand::Show(args) => show(&shown, &client, &args.id).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -150,7 +145,7 @@ fn apply(institution: &mut Institution, given: &Description) {
 }
 
 async fn register(
-    global: &Global,
+    shown: &Shown<'_>,
     client: &Client,
     institution: Institution,
 ) -> Result<(), Failure> {
@@ -162,11 +157,11 @@ async fn register(
         .register_institution(request)
         .await?
         .into_inner();
-    show_changed(global, answer.institution, answer.receipt)
+    shown.changed(answer.institution, answer.receipt)
 }
 
 async fn update(
-    global: &Global,
+    shown: &Shown<'_>,
     client: &Client,
     id: &str,
     given: &Description,
@@ -189,11 +184,11 @@ async fn update(
         .update_institution(request)
         .await?
         .into_inner();
-    show_changed(global, answer.institution, answer.receipt)
+    shown.changed(answer.institution, answer.receipt)
 }
 
 async fn change_state(
-    global: &Global,
+    shown: &Shown<'_>,
     client: &Client,
     id: &str,
     state: v1::InstitutionState,
@@ -211,7 +206,19 @@ async fn change_state(
         .change_institution_state(request)
         .await?
         .into_inner();
-    show_changed(global, answer.institution, answer.receipt)
+    shown.changed(answer.institution, answer.receipt)
+}
+
+async fn show(shown: &Shown<'_>, client: &Client, id: &str) -> Result<(), Failure> {
+    let request = v1::GetInstitutionRequest {
+        institution_id: id.to_owned(),
+    };
+    let answer = client
+        .registry()
+        .get_institution(request)
+        .await?
+        .into_inner();
+    shown.changed(answer.institution, None)
 }
 
 async fn list(global: &Global, client: &Client) -> Result<(), Failure> {
@@ -256,23 +263,56 @@ async fn list(global: &Global, client: &Client) -> Result<(), Failure> {
     })
 }
 
-/// Shows an institution, and the receipt of what changed it.
-fn show_changed(
-    global: &Global,
-    institution: Option<v1::Institution>,
-    receipt: Option<v1::Receipt>,
-) -> Result<(), Failure> {
-    let institution = Institution::from_wire(institution.unwrap_or_default());
-    let receipt = receipt.map(Receipt::from_wire);
-    if global.json {
-        return output::json(
-            &serde_json::json!({ "institution": institution, "receipt": receipt }),
-        );
-    }
-    output::line(&institution_text(&institution, receipt.as_ref()))
+/// How a change is shown.
+struct Shown<'a> {
+    global: &'a Global,
+    /// Size of the ledger before the change; a receipt from below it is that of an earlier one.
+    before: Option<u64>,
 }
 
-fn institution_text(institution: &Institution, receipt: Option<&Receipt>) -> String {
+impl Shown<'_> {
+    /// Shows an institution, and the receipt of what changed it.
+    fn changed(
+        &self,
+        institution: Option<v1::Institution>,
+        receipt: Option<v1::Receipt>,
+    ) -> Result<(), Failure> {
+        let institution = Institution::from_wire(institution.unwrap_or_default());
+        let receipt = receipt.map(Receipt::from_wire);
+        let position = receipt.as_ref().map(|receipt| receipt.position);
+        let already_so = position
+            .zip(self.before)
+            .is_some_and(|(position, size)| position < size);
+        if self.global.json {
+            return output::json(&serde_json::json!({
+                "institution": institution,
+                "receipt": receipt,
+                "already_so": already_so,
+            }));
+        }
+        output::line(&institution_text(
+            &institution,
+            receipt.as_ref(),
+            already_so,
+        ))
+    }
+}
+
+fn institution_text(
+    institution: &Institution,
+    receipt: Option<&Receipt>,
+    already_so: bool,
+) -> String {
+    let note = if already_so {
+        "already so; nothing changed"
+    } else {
+        ""
+    };
+    let scopeless = if institution.scopes.is_empty() {
+        "nothing yet; see --any-scope and --type"
+    } else {
+        ""
+    };
     let names = institution.names.iter().map(|name| name.value.as_str());
     let mut text = facts(&[
         ("institution", institution.institution_id.clone()),
@@ -288,6 +328,8 @@ fn institution_text(institution: &Institution, receipt: Option<&Receipt>) -> Str
                 .map(|receipt| receipt.position.to_string())
                 .unwrap_or_default(),
         ),
+        ("note", note.to_owned()),
+        ("may issue", scopeless.to_owned()),
     ]);
     let mut scopes = Rows::new(&[
         "may issue",

@@ -11,13 +11,27 @@ use durable::OsFs;
 use verify::{Args, Options, Report};
 
 use crate::args::Global;
-use crate::error::{Failure, with_causes};
+use crate::error::{Failure, REFUSED, with_causes};
+use crate::output;
 
 /// Runs `verify`.
-pub(crate) fn run(global: &Global, args: &Args) -> ExitCode {
-    let mut args = args.clone();
-    args.json |= global.json;
-    verify::run(args)
+///
+/// # Errors
+///
+/// [`Failure::Usage`] when it could not be checked and a program asked; people are told by `verify`.
+pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
+    if !global.json && !args.json {
+        return Ok(verify::run(args.clone()));
+    }
+    let options = Options {
+        expect_head: args.expect_head,
+        memory_bytes: args.memory_mib.saturating_mul(1 << 20),
+        ..Options::default()
+    };
+    let report = verify::verify(&OsFs, &args.dir, &options, &mut |_| {})
+        .map_err(|error| Failure::Usage(format!("could not verify: {}", with_causes(&error))))?;
+    output::json(&report)?;
+    Ok(ExitCode::from(if report.clean { 0 } else { REFUSED }))
 }
 
 /// Verifies a store against a head that was kept, and says nothing meanwhile.

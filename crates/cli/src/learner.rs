@@ -27,6 +27,9 @@ pub(crate) async fn run(global: &Global, command: &LearnerCommand) -> Result<Exi
     if let LearnerCommand::Erase(args) = command {
         confirm_erasure(args)?;
     }
+    if let LearnerCommand::Register(args) = command {
+        somebody(args)?;
+    }
     let client = Client::connect(&global.server, &identity).await?;
     let mut learners = client.learners();
     let change = match command {
@@ -63,6 +66,20 @@ pub(crate) async fn run(global: &Global, command: &LearnerCommand) -> Result<Exi
     };
     show_change(global, change)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to open an account by a slip of the finger.
+fn somebody(args: &RegisterLearners) -> Result<(), Failure> {
+    let mut profile = v1::LearnerProfile::default();
+    let said = apply(&mut profile, &args.profile) || !args.students.is_empty();
+    if said || args.bare || args.file.is_some() {
+        return Ok(());
+    }
+    Err(Failure::Usage(
+        "say who it is, with --name, --document, --student or a FILE; --bare opens an account without \
+         any of them"
+            .to_owned(),
+    ))
 }
 
 async fn register(

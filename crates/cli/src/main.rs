@@ -9,6 +9,7 @@ mod bulk;
 mod client;
 mod demo;
 mod error;
+mod head;
 mod host;
 mod input;
 mod institution;
@@ -73,7 +74,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(global, args).await,
-        Command::Verify(args) => Ok(judge::run(global, args)),
+        Command::Verify(args) => judge::run(global, args),
+        Command::Head => head::run(global).await,
         Command::Institution(command) => institution::run(global, command).await,
         Command::Learner(command) => learner::run(global, command).await,
         Command::Submit(args) => submit::run(global, args).await,

@@ -32,9 +32,10 @@ pub(crate) async fn publish_file(
             return output::json(&step.to_json());
         }
         let text = match &step.result {
-            Ok(Some(position)) => format!("done      position {position}"),
+            Ok(Some(position)) if step.already_so => format!("already so  position {position}"),
+            Ok(Some(position)) => format!("done        position {position}"),
             Ok(None) => "done".to_owned(),
-            Err(refusal) => format!("rejected  {}: {}", refusal.reason, refusal.message),
+            Err(refusal) => format!("rejected    {}: {}", refusal.reason, refusal.message),
         };
         output::line(&format!("{:<12} {:<42} {text}", step.kind, step.name))
     })
@@ -50,6 +51,8 @@ pub(crate) struct Step {
     pub(crate) name: String,
     /// Its position in the ledger, or the refusal.
     pub(crate) result: Result<Option<u64>, Refusal>,
+    /// It was so before; nothing changed.
+    pub(crate) already_so: bool,
 }
 
 impl Step {
@@ -58,7 +61,11 @@ impl Step {
         serde_json::json!({
             "kind": self.kind,
             "name": self.name,
-            "state": if refusal.is_some() { "rejected" } else { "done" },
+            "state": match refusal {
+                Some(_) => "rejected",
+                None if self.already_so => "already_so",
+                None => "done",
+            },
             "position": self.result.as_ref().ok().copied().flatten(),
             "reason": refusal.map(|refusal| &refusal.reason),
             "message": refusal.map(|refusal| &refusal.message),
@@ -77,6 +84,8 @@ pub(crate) async fn publish(
     update: bool,
     mut report: impl FnMut(Step) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let before = client.head().await?.size;
+    let step = |kind, name, result| step(before, kind, name, result);
     let mut registry = client.registry();
     for institution in &file.institution {
         let sent = Some(institution.to_send());
@@ -137,8 +146,10 @@ fn publisher(client: &Client, institution_id: &str) -> Result<Client, Failure> {
     client.acting_as(&Identity::Institution(institution_id.to_owned()))
 }
 
-/// A refusal is the table's; anything else ends the file.
+/// A refusal is the table's; anything else ends the file. A receipt from below the size that the ledger
+/// had before is that of an earlier publication.
 fn step(
+    before: u64,
     kind: &'static str,
     name: String,
     result: Result<Option<v1::Receipt>, tonic::Status>,
@@ -150,5 +161,11 @@ fn step(
             other => return Err(other),
         },
     };
-    Ok(Step { kind, name, result })
+    let already_so = matches!(&result, Ok(Some(position)) if *position < before);
+    Ok(Step {
+        kind,
+        name,
+        result,
+        already_so,
+    })
 }

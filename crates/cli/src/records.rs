@@ -31,6 +31,17 @@ enum Doing {
     Reinstate,
 }
 
+impl Doing {
+    /// The word when it is done.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoked",
+            Self::Suspend => "suspended",
+            Self::Reinstate => "reinstated",
+        }
+    }
+}
+
 /// Runs `records`.
 ///
 /// # Errors
@@ -240,7 +251,8 @@ async fn withdraw(global: &Global, args: &Withdraw, doing: Doing) -> Result<Exit
         let outcomes = send_withdrawal(&client, args, batch.to_vec(), doing).await?;
         for (place, outcome) in outcomes.into_iter().enumerate() {
             let number = u64::try_from(index * BATCH_MAX + place + 1).unwrap_or(u64::MAX);
-            let line = OutcomeLine::answered(number, outcome);
+            let line =
+                OutcomeLine::answered(number, outcome).saying(doing.done(), args.validate_only);
             tally.count(&line);
             output::line(&line.render(global.json)?)?;
         }
@@ -333,7 +345,8 @@ async fn reassign(global: &Global, args: &Reassign) -> Result<ExitCode, Failure>
         .reassign_record(request)
         .await?
         .into_inner();
-    let line = OutcomeLine::answered(1, answer.outcome.unwrap_or_default());
+    let line = OutcomeLine::answered(1, answer.outcome.unwrap_or_default())
+        .saying("reassigned", args.validate_only);
     output::line(&line.render(global.json)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -44,10 +44,49 @@ pub(crate) async fn run(global: &Global, args: &Supersede) -> Result<ExitCode, F
         )));
     };
     apply(&mut achievement, &args.change);
-    let answer = send_version(client, achievement, args.reason.clone(), args.validate_only).await?;
-    let line = OutcomeLine::answered(1, answer.unwrap_or_default());
+    let sent = send_version(client, achievement, args.reason.clone(), args.validate_only).await?;
+    let line = sent.line(1, args.validate_only);
+    let mut tally = Tally::default();
+    tally.count(&line);
     output::line(&line.render(global.json)?)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(if tally.is_clean() { 0 } else { REFUSED }))
+}
+
+/// What became of a new version.
+struct Sent {
+    outcome: v1::RecordOutcome,
+    /// What to say when the content is that of a version which is not in force.
+    not_in_force: Option<String>,
+}
+
+impl Sent {
+    fn line(self, number: u64, validate_only: bool) -> OutcomeLine {
+        let line = OutcomeLine::answered(number, self.outcome).saying("superseded", validate_only);
+        match self.not_in_force {
+            None => line,
+            Some(sentence) => line.not_in_force(sentence),
+        }
+    }
+}
+
+/// What to say when the version at `position` is not the one in force.
+fn not_in_force(versions: &[v1::RecordVersion], position: u64) -> Option<String> {
+    let at = |version: &v1::RecordVersion| {
+        let receipt = version.receipt.as_ref();
+        receipt.map(|receipt| receipt.position)
+    };
+    let in_force = versions.last().and_then(at)?;
+    let number = versions
+        .iter()
+        .position(|version| at(version) == Some(position))?
+        + 1;
+    let last = versions.len();
+    (number < last).then(|| {
+        format!(
+            "nothing changed: this is the content of version {number}; version {last}, at position \
+             {in_force}, stays in force"
+        )
+    })
 }
 
 async fn send_version(
@@ -55,19 +94,32 @@ async fn send_version(
     achievement: v1::Achievement,
     reason: String,
     validate_only: bool,
-) -> Result<Option<v1::RecordOutcome>, tonic::Status> {
+) -> Result<Sent, tonic::Status> {
+    let name = v1::RecordName {
+        issuer_id: achievement.issuer_id.clone(),
+        record_id: achievement.record_id.clone(),
+    };
     let request = v1::SupersedeRecordRequest {
         achievement: Some(achievement),
         reason,
         expected_revision: None,
         validate_only,
     };
-    Ok(client
-        .records()
-        .supersede_record(request)
-        .await?
-        .into_inner()
-        .outcome)
+    let mut records = client.records();
+    let answer = records.supersede_record(request).await?.into_inner();
+    let outcome = answer.outcome.unwrap_or_default();
+    let not_in_force = match (outcome.state(), &outcome.receipt) {
+        (v1::OutcomeState::AlreadyRecorded, Some(receipt)) => {
+            let request = v1::GetRecordRequest { name: Some(name) };
+            let record = records.get_record(request).await?.into_inner().record;
+            not_in_force(&record.unwrap_or_default().versions, receipt.position)
+        }
+        _ => None,
+    };
+    Ok(Sent {
+        outcome,
+        not_in_force,
+    })
 }
 
 /// Puts what was given in place of what is there.
@@ -122,9 +174,7 @@ async fn supersede_file(
     let mut tally = Tally::default();
     each_line(path, call, |progress, number, result| {
         let line = match result {
-            LineResult::Answer(outcome) => {
-                OutcomeLine::answered(number, outcome.unwrap_or_default())
-            }
+            LineResult::Answer(sent) => sent.line(number, validate_only),
             LineResult::Refused(refusal) => OutcomeLine::refused(number, &refusal),
             LineResult::Unreadable(problem) => OutcomeLine::unreadable(number, &problem),
         };

@@ -41,6 +41,7 @@ const COMMANDS: &[&str] = &[
     "records reinstate",
     "records supersede",
     "records reassign",
+    "head",
     "verify",
 ];
 
@@ -108,6 +109,7 @@ fn without_a_server_every_call_says_how_to_start_one() {
         &["institution", "list"],
         &["learner", "pending"],
         &["balance", "--handle", handle],
+        &["head"],
         &["records", "list", "--institution", "a"],
         &["submit", "-", "--institution", "a"],
     ];
@@ -132,6 +134,14 @@ fn programs_get_the_error_as_json() {
     let output = run(&["institution", "list", "--server", NOBODY, "--json"]);
     let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "no_server");
+    let calls: [&[&str]; 2] = [&["verify", "/no/such", "--json"], &["demo", "--json"]];
+    for words in calls {
+        let output = run(words);
+        let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(error["error"]["kind"], "usage", "{words:?}");
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(text(&output.stdout), "");
+    }
 }
 
 /// What was typed, and a part of what is said.
@@ -164,6 +174,16 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (
         &["submit", "-", "--institution", "a", "--retry-for", "3"],
         "say a number and a unit",
+    ),
+    (
+        &["submit", "-", "--institution", "a", "--as", "operator"],
+        "--as operator and --institution (which is --as institution:a) contradict each other",
+    ),
+    (&["learner", "register"], "--bare opens an account without"),
+    (&["demo", "--json"], "leave --json out"),
+    (
+        &["serve", "--listen", "localhost:7601"],
+        "say ADDRESS:PORT, such as 127.0.0.1:7410; no names",
     ),
     (
         &["institution", "list", "--as", "root"],

@@ -154,6 +154,9 @@ pub(crate) struct RegisterLearners {
     /// A student number to link; repeat for more
     #[arg(long = "student", value_name = "INSTITUTION:NUMBER", value_parser = value::student)]
     pub(crate) students: Vec<v1::StudentNumber>,
+    /// Open an account without a name, document or student number
+    #[arg(long, conflicts_with_all = ["file", "ProfileGroup", "students"])]
+    pub(crate) bare: bool,
     /// Your own number for this request: sending it again returns the same learner
     #[arg(long, value_name = "ID")]
     pub(crate) request_id: Option<String>,

@@ -44,6 +44,14 @@ Examples:
 It reads only, also beside a running server. Exit status: 0 clean; 1 something is wrong, and the output says where; \
 2 it could not be checked. Auditors may prefer the program creditbank-verify: the same check, and nothing else.";
 
+const HEAD: &str = "\
+Examples:
+  creditbank head
+  creditbank head --json                              size, chain_hash and ledger_id
+
+Keep it where the operator cannot reach it: `verify --expect-head` then shows that nothing of it was cut off or \
+rewritten. A receipt is as good: its position + 1, a colon, and its chain hash.";
+
 /// Credit bank: a durable, verifiable ledger of completed courses and certificates.
 #[derive(Debug, Parser)]
 #[command(name = "creditbank", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -109,6 +117,9 @@ pub(crate) enum Command {
     /// Look after submitted records: list, show, revoke, suspend, supersede, reassign
     #[command(subcommand, after_help = records::EXAMPLES)]
     Records(RecordsCommand),
+    /// Print the ledger's head as SIZE:HASH, to keep elsewhere and give to `verify --expect-head`
+    #[command(after_help = HEAD)]
+    Head,
     /// Check a ledger on disk against its own hashes and rules, without a server
     #[command(after_help = VERIFY)]
     Verify(verify::Args),

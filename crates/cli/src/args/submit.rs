@@ -18,11 +18,13 @@ Examples:
   creditbank submit results.jsonl --institution hill-university --validate-only
   zcat results.jsonl.gz | creditbank submit - --institution hill-university --json
 
-A line is one achievement, with the keys of the proto message Achievement:
+A line is one achievement, with the keys of the proto message Achievement as they are written there:
   {\"record_id\":\"2026S-ST210-17\",\"learner\":{\"student\":{\"number\":\"2020H-0409\"}},\"type\":\"Course\",
    \"code\":\"HU-ST210\",\"titles\":[{\"value\":\"Statistics\",\"language\":\"en\"}],
    \"size\":{\"amount\":\"4\",\"unit\":\"cn-credit\"},\"awarded\":\"2026-07-10\"}      (on one line)
-ledger-data/sample/achievements.jsonl shows 460 of them.
+It is not protobuf's JSON mapping: keys are record_id and not recordId, origin is one of earned, assessed, \
+transferred, exempted, and an amount is a decimal in quotes. \
+ledger-data/sample/achievements.jsonl shows 460 lines.
 
 Every line of the input gets one line of output. Sending a file again is safe: a record that is \
 there already is answered with its first receipt. So after any interruption, send the file again.")]

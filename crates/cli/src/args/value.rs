@@ -3,6 +3,7 @@
 //! Apart from the commands because several take them, and because each refuses a mistake with a
 //! sentence that shows the right form.
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -54,6 +55,12 @@ pub(crate) fn institution_id(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("an institution id has 1 to 64 letters, digits, dots, hyphens and underscores".to_owned())
+}
+
+/// An address to listen on, with its port.
+pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "say ADDRESS:PORT, such as 127.0.0.1:7410; no names".to_owned())
 }
 
 /// Checks a learner's handle: 32 hexadecimal digits.

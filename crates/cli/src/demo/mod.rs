@@ -25,8 +25,13 @@ use stage::Stage;
 ///
 /// # Errors
 ///
-/// [`Failure`] when the directory is not a demo's, or a step did not go as promised.
+/// [`Failure`] with `--json`, when the directory is not a demo's, or a step did not go as promised.
 pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Failure> {
+    if global.json {
+        return Err(Failure::Usage(
+            "the demo is told for people: leave --json out".to_owned(),
+        ));
+    }
     let started = Instant::now();
     let cast = sample::Cast::read()?;
     home::prepare(&args.data)?;

@@ -69,9 +69,18 @@ pub(crate) async fn run(global: &Global, args: &SubmitArgs) -> Result<ExitCode, 
     }))
 }
 
-/// Who acts: `--institution`, or `--as`, but somebody.
+/// Who acts: `--institution`, or `--as`, but somebody, and not two.
 pub(crate) fn acting(global: &Global, institution: Option<&str>) -> Result<Identity, Failure> {
     let named = institution.map(|id| Identity::Institution(id.to_owned()));
+    if let (Some(named), Some(acts)) = (&named, &global.identity)
+        && named != acts
+    {
+        let (named, acts) = (named.metadata(), acts.metadata());
+        return Err(Failure::Usage(format!(
+            "--as {acts} and --institution (which is --as {named}) contradict each other: say one; \
+             CREDITBANK_AS and CREDITBANK_INSTITUTION count as said"
+        )));
+    }
     named
         .or_else(|| global.identity.clone())
         .ok_or_else(|| Failure::Usage("say which institution acts: --institution ID".to_owned()))

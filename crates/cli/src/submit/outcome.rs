@@ -20,7 +20,9 @@ pub(crate) struct OutcomeLine {
     line: u64,
     /// The issuer's record id.
     record_id: Option<String>,
-    /// `recorded`, `already_recorded`, `pending`, `rejected`, `not_attempted`, `unreadable`, `unsent`.
+    /// `recorded`, `already_recorded`, `pending`, `rejected`, `not_attempted`, `unreadable`, `unsent`; of
+    /// other commands their own words, such as `revoked`, `already_revoked` and `would_be_revoked`, and
+    /// `not_in_force`.
     state: String,
     /// Position in the ledger.
     position: Option<u64>,
@@ -91,6 +93,30 @@ impl OutcomeLine {
             this.metadata = error.metadata;
         }
         this
+    }
+
+    /// The same in the words of the command: `done` is what was done, such as `revoked`.
+    pub(crate) fn saying(mut self, done: &str, validate_only: bool) -> Self {
+        self.state = match self.state.as_str() {
+            "recorded" if validate_only => format!("would_be_{done}"),
+            "recorded" => done.to_owned(),
+            "already_recorded" => format!("already_{done}"),
+            _ => self.state,
+        };
+        self
+    }
+
+    /// The content was recorded before, and is not the version in force.
+    pub(crate) fn not_in_force(mut self, sentence: String) -> Self {
+        self.state = "not_in_force".to_owned();
+        self.message = Some(sentence);
+        self
+    }
+
+    /// Whether it was recorded before and still waits for a learner.
+    fn waits_still(&self) -> bool {
+        // Only a rejection and a pending record have a reason.
+        self.state == "already_recorded" && self.reason.is_some()
     }
 
     /// The line could not be understood; nothing of it was sent.
@@ -183,6 +209,8 @@ fn given(text: &str) -> Option<String> {
 pub(crate) struct Tally {
     states: BTreeMap<String, u64>,
     reasons: BTreeMap<String, u64>,
+    /// Recorded before, and pending still.
+    waiting_still: u64,
     /// Lines with nothing on them.
     pub(crate) blank: u64,
 }
@@ -191,6 +219,7 @@ impl Tally {
     /// Counts a line.
     pub(crate) fn count(&mut self, line: &OutcomeLine) {
         *self.states.entry(line.state.clone()).or_default() += 1;
+        self.waiting_still += u64::from(line.waits_still());
         if line.state == "rejected" {
             let reason = line.reason.clone().unwrap_or_default();
             *self.reasons.entry(reason).or_default() += 1;
@@ -209,17 +238,26 @@ impl Tally {
 
     /// Whether everything was taken.
     pub(crate) fn is_clean(&self) -> bool {
-        ["rejected", "not_attempted", "unreadable", "unsent"]
-            .iter()
-            .all(|state| self.of(state) == 0)
+        let bad = [
+            "rejected",
+            "not_attempted",
+            "unreadable",
+            "unsent",
+            "not_in_force",
+        ];
+        bad.iter().all(|state| self.of(state) == 0)
     }
 
     /// For people: what happened, and what to do about the rest.
     pub(crate) fn summary(&self, time: Duration, validate_only: bool) -> String {
         let would = if validate_only { "would be " } else { "" };
+        let before = match self.waiting_still {
+            0 => "recorded before".to_owned(),
+            count => format!("recorded before ({} of them pending)", grouped(count)),
+        };
         let counts: Vec<String> = [
             ("recorded", format!("{would}recorded")),
-            ("already_recorded", "recorded before".to_owned()),
+            ("already_recorded", before),
             ("pending", format!("{would}pending")),
             ("rejected", "rejected".to_owned()),
             ("not_attempted", "not attempted".to_owned()),
@@ -244,7 +282,7 @@ impl Tally {
         for (reason, count) in &self.reasons {
             text.push_str(&format!("\n  rejected  {count:>6}  {reason}"));
         }
-        if self.of("pending") > 0 && !validate_only {
+        if self.of("pending") + self.waiting_still > 0 && !validate_only {
             text.push_str("\n  pending: `creditbank learner pending` shows whom they wait for");
         }
         if self.of("not_attempted") > 0 {
@@ -305,6 +343,44 @@ mod tests {
         let line = OutcomeLine::answered(7, rejected()).render(true).unwrap();
         let expected = r#"{"line":7,"record_id":"2026-1","state":"rejected","position":null,"chain_hash":null,"recorded_time":null,"learner_handle":null,"reason":"WINDOW_FROZEN","message":"window w is closed","field":"awarded","metadata":{"window_id":"w"}}"#;
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_pending_record_sent_again_is_pending_too() {
+        let again = v1::RecordOutcome {
+            record_id: "2026-2".to_owned(),
+            state: i32::from(v1::OutcomeState::AlreadyRecorded),
+            pending_reason: i32::from(v1::PendingReason::Unlinked),
+            ..Default::default()
+        };
+        let mut tally = Tally::default();
+        tally.count(&OutcomeLine::answered(1, again));
+        assert!(tally.is_clean());
+        assert_eq!(
+            tally.summary(Duration::from_millis(250), false),
+            "1 line in 0.2 s: 1 recorded before (1 of them pending)\n  \
+             pending: `creditbank learner pending` shows whom they wait for"
+        );
+    }
+
+    #[test]
+    fn a_command_says_it_in_its_own_words() {
+        let state = |state: v1::OutcomeState, validate_only| {
+            let outcome = v1::RecordOutcome {
+                state: i32::from(state),
+                ..Default::default()
+            };
+            OutcomeLine::answered(1, outcome)
+                .saying("revoked", validate_only)
+                .state
+        };
+        assert_eq!(state(v1::OutcomeState::Recorded, false), "revoked");
+        assert_eq!(state(v1::OutcomeState::Recorded, true), "would_be_revoked");
+        assert_eq!(
+            state(v1::OutcomeState::AlreadyRecorded, false),
+            "already_revoked"
+        );
+        assert_eq!(state(v1::OutcomeState::Rejected, false), "rejected");
     }
 
     #[test]

@@ -120,6 +120,11 @@ answer! {
 }
 
 answer! {
+    /// The head of the ledger.
+    Head = GetHeadResponse { size: u64, chain_hash: Hex, ledger_id: Hex }
+}
+
+answer! {
     /// One version of a record.
     Version = RecordVersion {
         receipt: Option<Receipt>,

@@ -8,8 +8,8 @@ mod registry;
 mod submitted;
 
 pub(crate) use answers::{
-    AccountChange, Balance, Entry, Learner, OutcomeError, Pending, Receipt, Record, Statement,
-    Version, word,
+    AccountChange, Balance, Entry, Head, Learner, OutcomeError, Pending, Receipt, Record,
+    Statement, Version, word,
 };
 pub(crate) use registry::{Delegation, Institution, RegistryFile, Scope, Span};
 pub(crate) use submitted::{

@@ -169,13 +169,29 @@ const ACTS: &[(&[&str], i32, &str)] = &[
             "remarked",
         ],
         0,
-        "recorded",
+        "superseded",
+    ),
+    // The content of the first version again.
+    (
+        &[
+            "records",
+            "supersede",
+            "r1",
+            "--grade",
+            "78",
+            "--size",
+            "2.5:ects",
+            "--reason",
+            "back",
+        ],
+        1,
+        "nothing changed: this is the content of version 1; version 2, at position",
     ),
     (&["records", "show", "r1"], 0, "grade 91 (percent)"),
     (
         &["records", "suspend", "r1", "--reason", "review"],
         0,
-        "recorded",
+        "suspended",
     ),
     (
         &["records", "suspend", "r1", "--reason", "review"],
@@ -185,7 +201,7 @@ const ACTS: &[(&[&str], i32, &str)] = &[
     (
         &["records", "reinstate", "r1", "--reason", "closed"],
         0,
-        "recorded",
+        "reinstated",
     ),
     (
         &["records", "revoke", "r1", "no-such", "--reason", "error"],
