@@ -324,7 +324,8 @@ fn an_erased_arrival_still_moves_its_record() {
 
 #[test]
 fn the_second_of_a_pair_is_the_same_ones_statement_as_the_first() {
-    let (state, events, at) = before_last(&two_and(&["operator: merge L1 into L2 because one person"]));
+    let (state, events, at) =
+        before_last(&two_and(&["operator: merge L1 into L2 because one person"]));
     let [merged, absorbed] = &events[..] else {
         panic!("a pair: {events:?}");
     };

@@ -137,7 +137,7 @@ impl Writer {
         format!(
             r"
 [writer]
-# Bytes that one commit gathers, 64 KiB to 4 MiB: more is faster and later.
+# Bytes that one commit gathers, 64 KiB to 2 MiB: more is faster and later.
 group_bytes_max = {group_bytes_max}
 # Commands that may be in flight, 1000 or more; more are refused with RESOURCE_EXHAUSTED.
 queue_commands_max = {queue_commands_max}
