@@ -195,7 +195,7 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let error = Config::parse(text).unwrap_err();
-        crate::status::chain(&error)
+        crate::causes::chain(&error)
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
         let path = dir.path().join("creditbank.toml");
         for text in ["lisen = 1", "[limits]\nbatch_records_max = 0"] {
             std::fs::write(&path, text).unwrap();
-            let said = crate::status::chain(&Config::load(&path).unwrap_err());
+            let said = crate::causes::chain(&Config::load(&path).unwrap_err());
             assert!(said.contains(path.to_str().unwrap()), "{said}");
         }
     }

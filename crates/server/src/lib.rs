@@ -5,6 +5,7 @@
 //! `engine` (the writer) or the views, `to_proto`. What is refused is explained in `status`.
 
 pub mod access;
+mod causes;
 pub mod clock;
 pub mod config;
 pub mod engine;

@@ -24,12 +24,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use views::{Views, ViewsFault};
 
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, Engine, EngineFault, LedgerKeys, WriterOptions};
 use crate::reference;
 use crate::services::Context;
-use crate::status::chain;
 use crate::transport;
 
 /// How long stopping waits for views that are behind.

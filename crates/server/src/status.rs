@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use views::ViewsFault;
 
+use crate::causes;
 use crate::engine::EngineFault;
 use crate::limits::Exceeded;
 
@@ -390,7 +391,7 @@ pub fn rejected(rejection: &Rejection) -> Status {
 #[must_use]
 pub fn faulted(fault: &EngineFault) -> Status {
     let explanation = Explanation::from(fault);
-    let (reason, fault_chain) = (explanation.reason, chain(fault));
+    let (reason, fault_chain) = (explanation.reason, causes::chain(fault));
     match fault {
         // Clients can bring these about, as often as they like; what stopped the writer was logged then.
         EngineFault::Overloaded => tracing::debug!(reason, fault = fault_chain, "refused"),
@@ -411,22 +412,12 @@ pub fn views_faulted(fault: &ViewsFault) -> Status {
             | ViewsFault::Read(store::ReadError::Fault(store::Fault::Corruption(_)))
             | ViewsFault::Store(store::Fault::Corruption(_))
     );
-    tracing::error!(fault = chain(fault), "fault");
+    tracing::error!(fault = causes::chain(fault), "fault");
     if corrupt {
         corruption().status()
     } else {
         unavailable().status()
     }
-}
-
-/// An error and what caused it, on one line.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 #[cfg(test)]

@@ -28,10 +28,10 @@ use tonic_health::server::HealthReporter;
 use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::access::{Answer, guarded, refused};
+use crate::causes::chain;
 use crate::config::Config;
 use crate::run::StartError;
 use crate::services::{Accounts, Audit, Context, Learners, Records, RegistryCalls};
-use crate::status::chain;
 
 type Request = http::Request<Body>;
 type Response = http::Response<Body>;

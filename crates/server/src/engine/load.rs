@@ -97,7 +97,9 @@ impl<S: EventStore> Loader<'_, S> {
 
     async fn fact(&self, need: Need, hits: &[Option<&Record>]) -> Result<Loaded, EngineFault> {
         let latest = hits.first().copied().flatten();
-        let event = latest.map(decode).transpose()?;
+        // Of a learner's last record the leaf is enough.
+        let telling = latest.filter(|_| !matches!(need, Need::Learner(_)));
+        let event = telling.map(decode).transpose()?;
         let position = latest.map(join::position).unwrap_or_default();
         let found = event.as_ref();
         let on_chain = found.and_then(|event| event.learner);
@@ -127,9 +129,12 @@ impl<S: EventStore> Loader<'_, S> {
                 tip: None,
             });
         };
-        let kind = decode(last)?.body.kind();
-        let joined = matches!(kind, EventKind::LearnerMerged | EventKind::LearnerErased)
-            || kind == EventKind::LearnerIdentityErased;
+        let position = last.leaf.position.0;
+        let kind = codec::kind_of(last.leaf.kind).map_err(EngineFault::decode(position))?;
+        let joined = matches!(
+            kind,
+            EventKind::LearnerMerged | EventKind::LearnerErased | EventKind::LearnerIdentityErased
+        );
         let profile = profile.map(decode).transpose()?;
         let simple = profile.filter(|_| absorbed.is_none() && reopened.is_none() && !joined);
         let Some(profile) = simple.filter(|profile| !matches!(profile.body, Body::Erased(_)))
@@ -137,12 +142,11 @@ impl<S: EventStore> Loader<'_, S> {
             return self.learner_from_history(handle).await;
         };
         let tip = tip(last);
-        let mut state = self.replayed(std::iter::once((Position(0), &profile)));
         // The last attributes, as if they had opened the account.
-        if matches!(profile.body, Body::LearnerUpdated(_)) {
-            let opening = registered_bare(&profile);
-            state = self.replayed([(Position(0), &opening), (Position(0), &profile)]);
-        }
+        let is_update = matches!(profile.body, Body::LearnerUpdated(_));
+        let opening = is_update.then(|| registered_bare(&profile));
+        let events = opening.iter().chain([&profile]);
+        let state = self.replayed(events.map(|event| (Position(0), event)));
         let mut learner = learner_in(&state, handle);
         if let (Some(learner), Some(tip)) = (&mut learner, &tip) {
             learner.revision = Revision(tip.revision.saturating_add(1));

@@ -23,6 +23,7 @@ use super::fault::EngineFault;
 use super::load::Loaded;
 use super::outcome::{Mode, Receipt, Refused, Written};
 use super::{Inner, join};
+use crate::causes;
 
 /// Work for the writer.
 #[derive(Debug)]
@@ -255,7 +256,7 @@ impl<S: EventStore> Writer<S> {
                 return Ok(());
             }
             Err(error) => {
-                let reason = chain_of(&error);
+                let reason = causes::chain(&error);
                 stop(waiting, &reason);
                 return Err(reason);
             }
@@ -280,7 +281,7 @@ impl<S: EventStore> Writer<S> {
         // What was loaded while the bodies went may be of either side.
         self.generation += 1;
         self.forget();
-        erased.map_err(|fault| chain_of(&fault))
+        erased.map_err(|fault| causes::chain(&fault))
     }
 
     fn forget_when_full(&mut self) {
@@ -408,7 +409,7 @@ fn answer(waiting: Vec<Waiting>, receipts: &[Receipt]) {
 
 /// Nothing of the group was recorded: who needed no space is answered all the same.
 fn refuse(waiting: Vec<Waiting>, error: AppendError, head: Head) {
-    let reason = chain_of(&error);
+    let reason = causes::chain(&error);
     tracing::warn!(reason, "nothing was recorded: no space");
     let mut error = Some(error);
     let needs_none = |outcome: &Result<Decided, Refused>| {
@@ -439,16 +440,4 @@ fn stop(waiting: Vec<Waiting>, reason: &str) {
             reason: reason.to_owned(),
         }));
     }
-}
-
-/// An error with its causes on one line.
-fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }

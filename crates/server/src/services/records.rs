@@ -29,6 +29,19 @@ struct Several {
     validate_only: bool,
 }
 
+/// [`Several`] of any of the three messages, which have the same fields and no common type.
+macro_rules! several {
+    ($wire:ident) => {
+        Several {
+            issuer_id: $wire.issuer_id,
+            record_ids: $wire.record_ids,
+            reason: $wire.reason,
+            atomic: $wire.atomic,
+            validate_only: $wire.validate_only,
+        }
+    };
+}
+
 impl<S: EventStore> Records<S> {
     /// One achievement as an item of a batch.
     fn item(&self, caller: &Caller, wire: v1::Achievement) -> Result<Item, Status> {
@@ -208,21 +221,7 @@ impl<S: EventStore> RecordService for Records<S> {
         request: Request<v1::RevokeRecordsRequest>,
     ) -> Result<Response<v1::RevokeRecordsResponse>, Status> {
         let (caller, wire) = opened_by_actor(request)?;
-        let v1::RevokeRecordsRequest {
-            issuer_id,
-            record_ids,
-            reason,
-            atomic,
-            validate_only,
-        } = wire;
-        let wire = Several {
-            issuer_id,
-            record_ids,
-            reason,
-            atomic,
-            validate_only,
-        };
-        let outcomes = self.change(Change::Revoke, caller, wire).await?;
+        let outcomes = self.change(Change::Revoke, caller, several!(wire)).await?;
         Ok(Response::new(v1::RevokeRecordsResponse { outcomes }))
     }
 
@@ -231,21 +230,7 @@ impl<S: EventStore> RecordService for Records<S> {
         request: Request<v1::SuspendRecordsRequest>,
     ) -> Result<Response<v1::SuspendRecordsResponse>, Status> {
         let (caller, wire) = opened_by_actor(request)?;
-        let v1::SuspendRecordsRequest {
-            issuer_id,
-            record_ids,
-            reason,
-            atomic,
-            validate_only,
-        } = wire;
-        let wire = Several {
-            issuer_id,
-            record_ids,
-            reason,
-            atomic,
-            validate_only,
-        };
-        let outcomes = self.change(Change::Suspend, caller, wire).await?;
+        let outcomes = self.change(Change::Suspend, caller, several!(wire)).await?;
         Ok(Response::new(v1::SuspendRecordsResponse { outcomes }))
     }
 
@@ -254,21 +239,9 @@ impl<S: EventStore> RecordService for Records<S> {
         request: Request<v1::ReinstateRecordsRequest>,
     ) -> Result<Response<v1::ReinstateRecordsResponse>, Status> {
         let (caller, wire) = opened_by_actor(request)?;
-        let v1::ReinstateRecordsRequest {
-            issuer_id,
-            record_ids,
-            reason,
-            atomic,
-            validate_only,
-        } = wire;
-        let wire = Several {
-            issuer_id,
-            record_ids,
-            reason,
-            atomic,
-            validate_only,
-        };
-        let outcomes = self.change(Change::Reinstate, caller, wire).await?;
+        let outcomes = self
+            .change(Change::Reinstate, caller, several!(wire))
+            .await?;
         Ok(Response::new(v1::ReinstateRecordsResponse { outcomes }))
     }
 
