@@ -11,6 +11,7 @@ const UNI: &str = "institution:uni";
 async fn balance(bank: &Bank, learner: LearnerReference) -> GetBalanceResponse {
     let request = GetBalanceRequest {
         learner: Some(learner),
+        ..Default::default()
     };
     let answer = bank.accounts().get_balance(acting(UNI, request)).await;
     answer.unwrap().into_inner()
@@ -24,6 +25,7 @@ async fn statement(bank: &Bank, learner: LearnerReference) -> Vec<StatementEntry
             learner: Some(learner.clone()),
             page_size: 3,
             page_token,
+            ..Default::default()
         };
         let answer = bank.accounts().get_statement(acting(UNI, request)).await;
         let page = answer.unwrap().into_inner();
@@ -203,20 +205,27 @@ async fn a_learner_sees_the_own_account_and_no_other() {
     bank.submit(achievement("a")).await.unwrap();
     let handle = balance(&bank, student("uni", "S1")).await.learner_handle;
     let own = format!("learner:{handle}");
-    let request = GetBalanceRequest { learner: None };
+    let request = GetBalanceRequest {
+        learner: None,
+        ..Default::default()
+    };
     let answer = bank.accounts().get_balance(acting(&own, request)).await;
     assert_eq!(answer.unwrap().into_inner().totals[0].amount, "6");
     let request = GetBalanceRequest {
         learner: Some(LearnerReference {
             reference: Some(Reference::Handle(other)),
         }),
+        ..Default::default()
     };
     let refused = bank.accounts().get_balance(acting(&own, request)).await;
     assert_eq!(refused.unwrap_err().code(), tonic::Code::PermissionDenied);
     let submit = SubmitRecordRequest::default();
     let refused = bank.records().submit_record(acting(&own, submit)).await;
     assert_eq!(refused.unwrap_err().code(), tonic::Code::PermissionDenied);
-    let nobody = tonic::Request::new(GetBalanceRequest { learner: None });
+    let nobody = tonic::Request::new(GetBalanceRequest {
+        learner: None,
+        ..Default::default()
+    });
     let refused = bank.accounts().get_balance(nobody).await;
     assert_eq!(refused.unwrap_err().code(), tonic::Code::Unauthenticated);
 }

@@ -245,7 +245,12 @@ impl Bank {
     pub(crate) async fn size(&self) -> u64 {
         let answer = self
             .audit()
-            .get_head(acting("auditor", GetHeadRequest {}))
+            .get_head(acting(
+                "auditor",
+                GetHeadRequest {
+                    ..Default::default()
+                },
+            ))
             .await
             .unwrap();
         answer.into_inner().size

@@ -72,7 +72,10 @@ pub(crate) async fn fetch_balance(
     client: &Client,
     learner: Option<v1::LearnerReference>,
 ) -> Result<Balance, Failure> {
-    let request = v1::GetBalanceRequest { learner };
+    let request = v1::GetBalanceRequest {
+        learner,
+        ..Default::default()
+    };
     let response = client.accounts().get_balance(request).await?;
     Ok(Balance::from_wire(response.into_inner()))
 }
@@ -87,6 +90,7 @@ pub(crate) async fn fetch_statement(
         learner,
         page_size: PAGE_SIZE,
         page_token: String::new(),
+        ..Default::default()
     };
     let mut whole: Option<Statement> = None;
     loop {
@@ -120,6 +124,7 @@ impl Labels {
     pub(crate) async fn fetch(client: &Client) -> Result<Self, Failure> {
         let request = v1::GetCodeListRequest {
             code: "isced-f-2013".to_owned(),
+            ..Default::default()
         };
         let list = client
             .registry()

@@ -131,7 +131,12 @@ impl Client {
 impl Client {
     /// The head of the ledger. A receipt with a position below its size was there before.
     pub(crate) async fn head(&self) -> Result<v1::GetHeadResponse, Failure> {
-        let answer = self.audit().get_head(v1::GetHeadRequest {}).await?;
+        let answer = self
+            .audit()
+            .get_head(v1::GetHeadRequest {
+                ..Default::default()
+            })
+            .await?;
         Ok(answer.into_inner())
     }
 }

@@ -168,6 +168,7 @@ async fn update(
 ) -> Result<(), Failure> {
     let request = v1::GetInstitutionRequest {
         institution_id: id.to_owned(),
+        ..Default::default()
     };
     let answer = client
         .registry()
@@ -212,6 +213,7 @@ async fn change_state(
 async fn show(shown: &Shown<'_>, client: &Client, id: &str) -> Result<(), Failure> {
     let request = v1::GetInstitutionRequest {
         institution_id: id.to_owned(),
+        ..Default::default()
     };
     let answer = client
         .registry()
@@ -225,6 +227,7 @@ async fn list(global: &Global, client: &Client) -> Result<(), Failure> {
     let mut request = v1::ListInstitutionsRequest {
         page_size: PAGE_SIZE,
         page_token: String::new(),
+        ..Default::default()
     };
     let mut rows = Rows::new(&["institution", "name", "kind", "region", "parent", "state"]);
     let reader = Reader::new(global.language.as_deref());

@@ -173,6 +173,7 @@ async fn update(
     let mut learners = client.learners();
     let request = v1::GetLearnerRequest {
         learner: id.reference(),
+        ..Default::default()
     };
     let found = learners.get_learner(request).await?.into_inner();
     let mut profile = found.profile.unwrap_or_default();
@@ -227,6 +228,7 @@ pub(crate) async fn merge(
 async fn show(global: &Global, client: &Client, id: &LearnerId) -> Result<ExitCode, Failure> {
     let request = v1::GetLearnerRequest {
         learner: id.reference(),
+        ..Default::default()
     };
     let learner = client.learners().get_learner(request).await?.into_inner();
     let learner = Learner::from_wire(learner);

@@ -41,6 +41,7 @@ pub(crate) async fn bind(
     }
     let request = v1::GetLearnerRequest {
         learner: args.learner.reference(),
+        ..Default::default()
     };
     let into = client
         .learners()
@@ -56,6 +57,7 @@ pub(crate) async fn fetch_pending(client: &Client) -> Result<Vec<v1::PendingLear
     let mut request = v1::ListPendingLearnersRequest {
         page_size: PAGE_SIZE,
         page_token: String::new(),
+        ..Default::default()
     };
     let mut all = Vec::new();
     loop {

@@ -82,6 +82,7 @@ async fn list(global: &Global, args: &List) -> Result<ExitCode, Failure> {
         page_size: u32::try_from(limit).unwrap_or(PAGE_SIZE).min(PAGE_SIZE),
         page_token: String::new(),
         issuer_id: args.acting.issuer.clone().unwrap_or_default(),
+        ..Default::default()
     };
     let reader = Reader::new(global.language.as_deref());
     let mut rows = Rows::new(&[
@@ -161,7 +162,10 @@ async fn show(global: &Global, named: &Named) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) async fn fetch(client: &Client, name: v1::RecordName) -> Result<v1::Record, Failure> {
-    let request = v1::GetRecordRequest { name: Some(name) };
+    let request = v1::GetRecordRequest {
+        name: Some(name),
+        ..Default::default()
+    };
     let answer = client.records().get_record(request).await?.into_inner();
     Ok(answer.record.unwrap_or_default())
 }

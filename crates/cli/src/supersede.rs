@@ -110,7 +110,10 @@ async fn send_version(
     let outcome = answer.outcome.unwrap_or_default();
     let not_in_force = match (outcome.state(), &outcome.receipt) {
         (v1::OutcomeState::AlreadyRecorded, Some(receipt)) => {
-            let request = v1::GetRecordRequest { name: Some(name) };
+            let request = v1::GetRecordRequest {
+                name: Some(name),
+                ..Default::default()
+            };
             let record = records.get_record(request).await?.into_inner().record;
             not_in_force(&record.unwrap_or_default().versions, receipt.position)
         }

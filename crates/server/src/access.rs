@@ -22,11 +22,13 @@ const ACCOUNT: &[Role] = &[Role::Operator, Role::Institution, Role::Learner];
 const ALL: &[Role] = &Role::ALL;
 
 /// Every call, sorted by its path, with the roles that may make it. What is not here is not implemented.
-const TABLE: [(&str, &[Role]); 38] = [
+const TABLE: [(&str, &[Role]); 43] = [
     ("creditbank.v1.AccountService/GetBalance", ACCOUNT),
     ("creditbank.v1.AccountService/GetStatement", ACCOUNT),
+    ("creditbank.v1.AccountService/Watch", ACCOUNT),
     ("creditbank.v1.AuditService/GetHead", ALL),
     ("creditbank.v1.AuditService/ReadRecords", AUDITOR),
+    ("creditbank.v1.AuditService/Subscribe", AUDITOR),
     ("creditbank.v1.LearnerService/EraseLearner", OPERATOR),
     ("creditbank.v1.LearnerService/GetLearner", REGISTRARS),
     ("creditbank.v1.LearnerService/LinkIdentity", REGISTRARS),
@@ -48,9 +50,17 @@ const TABLE: [(&str, &[Role]); 38] = [
     ("creditbank.v1.RecordService/ReassignRecord", INSTITUTION),
     ("creditbank.v1.RecordService/ReinstateRecords", INSTITUTION),
     ("creditbank.v1.RecordService/RevokeRecords", INSTITUTION),
+    (
+        "creditbank.v1.RecordService/StreamSubmitRecords",
+        INSTITUTION,
+    ),
     ("creditbank.v1.RecordService/SubmitRecord", INSTITUTION),
     ("creditbank.v1.RecordService/SupersedeRecord", INSTITUTION),
     ("creditbank.v1.RecordService/SuspendRecords", INSTITUTION),
+    (
+        "creditbank.v1.RegistryService/AddInstitutionKey",
+        REGISTRARS,
+    ),
     (
         "creditbank.v1.RegistryService/ChangeInstitutionState",
         OPERATOR,
@@ -77,6 +87,10 @@ const TABLE: [(&str, &[Role]); 38] = [
     (
         "creditbank.v1.RegistryService/RegisterInstitution",
         OPERATOR,
+    ),
+    (
+        "creditbank.v1.RegistryService/RevokeInstitutionKey",
+        REGISTRARS,
     ),
     ("creditbank.v1.RegistryService/UpdateInstitution", OPERATOR),
 ];

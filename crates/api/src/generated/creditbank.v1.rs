@@ -118,6 +118,55 @@ pub struct Evidence {
     #[prost(string, tag = "2")]
     pub digest: ::prost::alloc::string::String,
 }
+/// A learner's attributes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LearnerProfile {
+    /// Names, the current one first.
+    #[prost(message, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<Text>,
+    /// Identity documents.
+    #[prost(message, repeated, tag = "2")]
+    pub documents: ::prost::alloc::vec::Vec<Document>,
+    /// Birth date.
+    #[prost(string, tag = "3")]
+    pub birth_date: ::prost::alloc::string::String,
+    /// Region code, such as ISO 3166-2 `CN-GD`.
+    #[prost(string, tag = "4")]
+    pub region: ::prost::alloc::string::String,
+}
+/// Which state of the ledger a read answers from. Left out, or empty, it answers from the ledger as it
+/// stands. What has been erased since is not shown, whatever the state asked for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AsOf {
+    /// From the first so many records and no later ones, such as a receipt's position + 1; 0 means all. More
+    /// than there are is refused. Unless `date` is given too, expiry is judged on the day of the last of them.
+    #[prost(uint64, tag = "1")]
+    pub size: u64,
+    /// From the records made until the end of this day in UTC; expiry is judged on this day. With `size`, only
+    /// expiry is. Not later than today.
+    #[prost(string, tag = "2")]
+    pub date: ::prost::alloc::string::String,
+    /// Only when the ledger has at least so many records, such as a receipt's position + 1: waits a little,
+    /// then answers UNAVAILABLE with the reason NOT_REACHED.
+    #[prost(uint64, tag = "3")]
+    pub at_least: u64,
+}
+/// An issuer's own signature of an achievement: anyone who holds it can check that the institution said so,
+/// without trusting the ledger's operator.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssuerSignature {
+    /// Which of the issuer's registered keys.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// The exact bytes that were signed: an encoded creditbank.event.v1.IssuerStatement, which must say what
+    /// the achievement beside it says.
+    #[prost(bytes = "vec", tag = "2")]
+    pub statement: ::prost::alloc::vec::Vec<u8>,
+    /// Ed25519 (RFC 8032), 64 bytes, over the ASCII bytes `creditbank issuer statement v1`, a zero byte, and
+    /// the statement.
+    #[prost(bytes = "vec", tag = "3")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+}
 /// A record by its issuer's own name for it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RecordName {
@@ -207,6 +256,10 @@ pub struct Achievement {
     /// The revoked record that this one re-issues.
     #[prost(message, optional, tag = "25")]
     pub replaces: ::core::option::Option<RecordName>,
+    /// The issuer's signature; absent for an unsigned one. It is no part of the content: the same achievement
+    /// sent again with another signature, or with none, changes nothing.
+    #[prost(message, optional, tag = "26")]
+    pub signature: ::core::option::Option<IssuerSignature>,
 }
 /// What a submitter keeps: enough to find the record in any copy of the ledger and to compare it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -223,6 +276,20 @@ pub struct Receipt {
     /// When it was recorded.
     #[prost(message, optional, tag = "4")]
     pub recorded_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// All that was there has been sent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaughtUp {
+    /// The ledger's size at that moment.
+    #[prost(uint64, tag = "1")]
+    pub size: u64,
+}
+/// A sign of life on a stream that has nothing else to say.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Heartbeat {
+    /// The ledger's size at that moment.
+    #[prost(uint64, tag = "1")]
+    pub size: u64,
 }
 /// How an achievement came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -387,6 +454,16 @@ pub struct SubmitRecordResponse {
     #[prost(message, optional, tag = "1")]
     pub outcome: ::core::option::Option<RecordOutcome>,
 }
+/// A learner to register before their first record, if the student number is bound to no person yet.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NewLearner {
+    /// The student number, as in the achievements' learner references.
+    #[prost(message, optional, tag = "1")]
+    pub student: ::core::option::Option<StudentNumber>,
+    /// Attributes; may be empty where the law or the institution wants a bare account.
+    #[prost(message, optional, tag = "2")]
+    pub profile: ::core::option::Option<LearnerProfile>,
+}
 /// Request of BatchSubmitRecords.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchSubmitRecordsRequest {
@@ -399,6 +476,31 @@ pub struct BatchSubmitRecordsRequest {
     /// Check only; record nothing.
     #[prost(bool, tag = "3")]
     pub validate_only: bool,
+    /// Learners to register, link and record in one block; at most one for each student number. One whose
+    /// number is bound already, or whose first record is refused, is left out without a word. Records that
+    /// waited under the number are bound.
+    #[prost(message, repeated, tag = "4")]
+    pub new_learners: ::prost::alloc::vec::Vec<NewLearner>,
+}
+/// Request of StreamSubmitRecords.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamSubmitRecordsRequest {
+    /// 1 to 1,000 achievements.
+    #[prost(message, repeated, tag = "1")]
+    pub achievements: ::prost::alloc::vec::Vec<Achievement>,
+    /// As in BatchSubmitRecords.
+    #[prost(message, repeated, tag = "2")]
+    pub new_learners: ::prost::alloc::vec::Vec<NewLearner>,
+}
+/// Response of StreamSubmitRecords: the answer to one request.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamSubmitRecordsResponse {
+    /// One outcome a record, in order.
+    #[prost(message, repeated, tag = "1")]
+    pub outcomes: ::prost::alloc::vec::Vec<RecordOutcome>,
+    /// How many achievements of this stream have been answered, these included.
+    #[prost(uint64, tag = "2")]
+    pub answered_count: u64,
 }
 /// Response of BatchSubmitRecords.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -419,6 +521,9 @@ pub struct RecordVersion {
     /// Why it superseded the one before; empty for the first.
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
+    /// True when the content carries its issuer's signature.
+    #[prost(bool, tag = "4")]
+    pub signed: bool,
 }
 /// A record.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -448,6 +553,9 @@ pub struct GetRecordRequest {
     /// Which.
     #[prost(message, optional, tag = "1")]
     pub name: ::core::option::Option<RecordName>,
+    /// Which state of the ledger to answer from.
+    #[prost(message, optional, tag = "2")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// Response of GetRecord.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -455,6 +563,22 @@ pub struct GetRecordResponse {
     /// The record.
     #[prost(message, optional, tag = "1")]
     pub record: ::core::option::Option<Record>,
+}
+/// Which records to list. A record must satisfy all that is given, by its content in force.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordFilter {
+    /// The code of the course or certificate.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// The offering (presentation, term, class).
+    #[prost(string, tag = "2")]
+    pub offering: ::prost::alloc::string::String,
+    /// The period: days of award.
+    #[prost(message, optional, tag = "3")]
+    pub awarded: ::core::option::Option<Span>,
+    /// States; empty means any.
+    #[prost(enumeration = "RecordState", repeated, tag = "4")]
+    pub states: ::prost::alloc::vec::Vec<i32>,
 }
 /// Request of ListRecords.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -468,6 +592,12 @@ pub struct ListRecordsRequest {
     /// The issuing institution; empty means the acting one. Another one needs its delegation.
     #[prost(string, tag = "3")]
     pub issuer_id: ::prost::alloc::string::String,
+    /// Which records; absent means all.
+    #[prost(message, optional, tag = "4")]
+    pub filter: ::core::option::Option<RecordFilter>,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "5")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// Response of ListRecords.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -475,7 +605,9 @@ pub struct ListRecordsResponse {
     /// Records in the order in which they were first recorded.
     #[prost(message, repeated, tag = "1")]
     pub records: ::prost::alloc::vec::Vec<Record>,
-    /// Empty on the last page.
+    /// Empty on the last page. A page may hold fewer than were asked for, even none, before the last: the
+    /// server looks at a bounded number of records for each. Later pages answer from the state that the first
+    /// one did, whatever has come since.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
     /// The ledger's size that this answer reflects.
@@ -825,6 +957,40 @@ pub mod record_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Records achievements for as long as the caller sends: one answer a request, in order, when all its good
+        /// records are durable. The server takes in no more than it can record, so a fast caller is slowed down,
+        /// never refused. After a cut, connect again and send from the first record without an answer: what was
+        /// recorded already is answered with its first receipt. A request as a whole is refused by ending the
+        /// stream, after the answers to those before it.
+        /// Roles: institution.
+        pub async fn stream_submit_records(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::StreamSubmitRecordsRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::StreamSubmitRecordsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/creditbank.v1.RecordService/StreamSubmitRecords",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("creditbank.v1.RecordService", "StreamSubmitRecords"),
+                );
+            self.inner.streaming(req, path, codec).await
+        }
         /// One record of the acting institution, with its versions.
         /// Roles: institution.
         pub async fn get_record(
@@ -851,7 +1017,8 @@ pub mod record_service_client {
                 .insert(GrpcMethod::new("creditbank.v1.RecordService", "GetRecord"));
             self.inner.unary(req, path, codec).await
         }
-        /// The records that the acting institution issued, oldest first.
+        /// The records that the acting institution issued, oldest first; a filter chooses by course, period and
+        /// state.
         /// Roles: institution.
         pub async fn list_records(
             &mut self,
@@ -1051,6 +1218,28 @@ pub mod record_service_server {
             tonic::Response<super::BatchSubmitRecordsResponse>,
             tonic::Status,
         >;
+        /// Server streaming response type for the StreamSubmitRecords method.
+        type StreamSubmitRecordsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::StreamSubmitRecordsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Records achievements for as long as the caller sends: one answer a request, in order, when all its good
+        /// records are durable. The server takes in no more than it can record, so a fast caller is slowed down,
+        /// never refused. After a cut, connect again and send from the first record without an answer: what was
+        /// recorded already is answered with its first receipt. A request as a whole is refused by ending the
+        /// stream, after the answers to those before it.
+        /// Roles: institution.
+        async fn stream_submit_records(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::StreamSubmitRecordsRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::StreamSubmitRecordsStream>,
+            tonic::Status,
+        >;
         /// One record of the acting institution, with its versions.
         /// Roles: institution.
         async fn get_record(
@@ -1060,7 +1249,8 @@ pub mod record_service_server {
             tonic::Response<super::GetRecordResponse>,
             tonic::Status,
         >;
-        /// The records that the acting institution issued, oldest first.
+        /// The records that the acting institution issued, oldest first; a filter chooses by course, period and
+        /// state.
         /// Roles: institution.
         async fn list_records(
             &self,
@@ -1283,6 +1473,55 @@ pub mod record_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/creditbank.v1.RecordService/StreamSubmitRecords" => {
+                    #[allow(non_camel_case_types)]
+                    struct StreamSubmitRecordsSvc<T: RecordService>(pub Arc<T>);
+                    impl<
+                        T: RecordService,
+                    > tonic::server::StreamingService<super::StreamSubmitRecordsRequest>
+                    for StreamSubmitRecordsSvc<T> {
+                        type Response = super::StreamSubmitRecordsResponse;
+                        type ResponseStream = T::StreamSubmitRecordsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::StreamSubmitRecordsRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RecordService>::stream_submit_records(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StreamSubmitRecordsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -1650,6 +1889,9 @@ pub struct GetBalanceRequest {
     /// Whose; a learner may leave it out.
     #[prost(message, optional, tag = "1")]
     pub learner: ::core::option::Option<LearnerReference>,
+    /// Which state of the ledger to answer from.
+    #[prost(message, optional, tag = "2")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// One sum.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1720,9 +1962,13 @@ pub struct GetStatementRequest {
     /// At most 1,000; 0 means 100.
     #[prost(uint32, tag = "2")]
     pub page_size: u32,
-    /// `next_page_token` of the answer before; empty for the first page.
+    /// `next_page_token` of the answer before; empty for the first page. Later pages answer from the state
+    /// that the first one did, whatever has come since.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "4")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// One entry of a statement.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1763,6 +2009,9 @@ pub struct StatementEntry {
     /// Why it does not count although recorded, such as a duplicate result; or the issuer's reason.
     #[prost(string, tag = "12")]
     pub note: ::prost::alloc::string::String,
+    /// True when the content carries its issuer's signature.
+    #[prost(bool, tag = "13")]
+    pub signed: bool,
 }
 /// Response of GetStatement.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1779,6 +2028,55 @@ pub struct GetStatementResponse {
     /// The ledger's size that this answer reflects.
     #[prost(uint64, tag = "4")]
     pub as_of_size: u64,
+}
+/// Request of Watch.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchRequest {
+    /// Whose; a learner may leave it out.
+    #[prost(message, optional, tag = "1")]
+    pub learner: ::core::option::Option<LearnerReference>,
+    /// Entries of records from this position on; 0 means all. After a cut: `next_position` of the last answer.
+    #[prost(uint64, tag = "2")]
+    pub from_position: u64,
+    /// Seconds without an answer after which a heartbeat comes, at most 300; 0 means 15.
+    #[prost(uint32, tag = "3")]
+    pub heartbeat_seconds: u32,
+}
+/// New entries of a statement.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchedEntries {
+    /// At least one, in order.
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<StatementEntry>,
+}
+/// Response of Watch.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchResponse {
+    /// Everything below has been sent or does not concern the account: watch from here to go on after a cut.
+    #[prost(uint64, tag = "4")]
+    pub next_position: u64,
+    /// The learner's handle, after merges: another one once the account has been merged.
+    #[prost(string, tag = "5")]
+    pub learner_handle: ::prost::alloc::string::String,
+    /// What this answer says.
+    #[prost(oneof = "watch_response::Content", tags = "1, 2, 3")]
+    pub content: ::core::option::Option<watch_response::Content>,
+}
+/// Nested message and enum types in `WatchResponse`.
+pub mod watch_response {
+    /// What this answer says.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Content {
+        /// Entries that were not sent before.
+        #[prost(message, tag = "1")]
+        Entries(super::WatchedEntries),
+        /// All that was there has been sent; from here on entries come as they are recorded. Sent once.
+        #[prost(message, tag = "2")]
+        CaughtUp(super::CaughtUp),
+        /// Nothing new, and the server is there.
+        #[prost(message, tag = "3")]
+        Heartbeat(super::Heartbeat),
+    }
 }
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2012,6 +2310,33 @@ pub mod account_service_client {
                 .insert(GrpcMethod::new("creditbank.v1.AccountService", "GetStatement"));
             self.inner.unary(req, path, codec).await
         }
+        /// The entries of the statement from a position on, each exactly once and in order, and then each as it
+        /// comes, until the caller leaves. A slow reader is waited for, never dropped.
+        /// Roles: operator, institution, learner.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/creditbank.v1.AccountService/Watch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("creditbank.v1.AccountService", "Watch"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2045,6 +2370,19 @@ pub mod account_service_server {
             tonic::Response<super::GetStatementResponse>,
             tonic::Status,
         >;
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The entries of the statement from a position on, each exactly once and in order, and then each as it
+        /// comes, until the caller leaves. A slow reader is waited for, never dropped.
+        /// Roles: operator, institution, learner.
+        async fn watch(
+            &self,
+            request: tonic::Request<super::WatchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
     }
     /// A learner's account. A learner sees their own; institutions and the operator name the learner.
     #[derive(Debug)]
@@ -2213,6 +2551,52 @@ pub mod account_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/creditbank.v1.AccountService/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::ServerStreamingService<super::WatchRequest>
+                    for WatchSvc<T> {
+                        type Response = super::WatchResponse;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -2252,22 +2636,6 @@ pub mod account_service_server {
     impl<T> tonic::server::NamedService for AccountServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
-}
-/// A learner's attributes.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct LearnerProfile {
-    /// Names, the current one first.
-    #[prost(message, repeated, tag = "1")]
-    pub names: ::prost::alloc::vec::Vec<Text>,
-    /// Identity documents.
-    #[prost(message, repeated, tag = "2")]
-    pub documents: ::prost::alloc::vec::Vec<Document>,
-    /// Birth date.
-    #[prost(string, tag = "3")]
-    pub birth_date: ::prost::alloc::string::String,
-    /// Region code, such as ISO 3166-2 `CN-GD`.
-    #[prost(string, tag = "4")]
-    pub region: ::prost::alloc::string::String,
 }
 /// What a change to an account left behind.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2332,6 +2700,9 @@ pub struct GetLearnerRequest {
     /// Who.
     #[prost(message, optional, tag = "1")]
     pub learner: ::core::option::Option<LearnerReference>,
+    /// Which state of the ledger to answer from.
+    #[prost(message, optional, tag = "2")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// Response of GetLearner.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2395,9 +2766,31 @@ pub struct ListPendingLearnersRequest {
     /// `next_page_token` of the answer before; empty for the first page.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only what this institution submitted; empty means all that the caller may see.
+    #[prost(string, tag = "3")]
+    pub institution_id: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from.
+    #[prost(message, optional, tag = "4")]
+    pub as_of: ::core::option::Option<AsOf>,
+}
+/// An account that a pending reference may mean. Nothing is bound by itself: a person compares, and merges.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BindingCandidate {
+    /// The account to merge the pending one into.
+    #[prost(string, tag = "1")]
+    pub learner_handle: ::prost::alloc::string::String,
+    /// Why it may be the one.
+    #[prost(enumeration = "CandidateReason", tag = "2")]
+    pub reason: i32,
+    /// SAME_DOCUMENT: what differs, `name` or `birth_date` or both; never what it differs by.
+    #[prost(string, repeated, tag = "3")]
+    pub differing: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// SAME_NUMBER: where the number is linked.
+    #[prost(message, optional, tag = "4")]
+    pub student: ::core::option::Option<StudentNumber>,
 }
 /// A provisional account.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PendingLearner {
     /// Its handle.
     #[prost(string, tag = "1")]
@@ -2417,6 +2810,9 @@ pub struct PendingLearner {
     /// How many records wait.
     #[prost(uint64, tag = "6")]
     pub record_count: u64,
+    /// Accounts that it may be, most likely first; at most 10.
+    #[prost(message, repeated, tag = "7")]
+    pub candidates: ::prost::alloc::vec::Vec<BindingCandidate>,
 }
 /// Response of ListPendingLearners.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2424,9 +2820,12 @@ pub struct ListPendingLearnersResponse {
     /// Accounts, oldest first.
     #[prost(message, repeated, tag = "1")]
     pub learners: ::prost::alloc::vec::Vec<PendingLearner>,
-    /// Empty on the last page.
+    /// Empty on the last page. A page may hold fewer than were asked for, even none, before the last.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "3")]
+    pub as_of_size: u64,
 }
 /// Request of MergeLearners.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2487,6 +2886,39 @@ pub struct EraseLearnerResponse {
     /// How many bodies were erased.
     #[prost(uint64, tag = "2")]
     pub erased_count: u64,
+}
+/// Why an account may be the one that a pending reference means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CandidateReason {
+    /// Not used.
+    Unspecified = 0,
+    /// It carries the document that the reference names.
+    SameDocument = 1,
+    /// The same student number is linked to it at an institution above, below or delegated to.
+    SameNumber = 2,
+}
+impl CandidateReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CANDIDATE_REASON_UNSPECIFIED",
+            Self::SameDocument => "CANDIDATE_REASON_SAME_DOCUMENT",
+            Self::SameNumber => "CANDIDATE_REASON_SAME_NUMBER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CANDIDATE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "CANDIDATE_REASON_SAME_DOCUMENT" => Some(Self::SameDocument),
+            "CANDIDATE_REASON_SAME_NUMBER" => Some(Self::SameNumber),
+            _ => None,
+        }
+    }
 }
 /// How much to erase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3512,6 +3944,25 @@ pub struct Delegation {
     #[prost(message, optional, tag = "2")]
     pub during: ::core::option::Option<Span>,
 }
+/// A key with which an institution signs its achievements.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstitutionKey {
+    /// The institution's own name for it, 1 to 64 characters of `A-Z a-z 0-9 . _ -`; never used again.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// Ed25519 public key (RFC 8032), 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub public_key: ::prost::alloc::vec::Vec<u8>,
+    /// Days of recording on which it may sign.
+    #[prost(message, optional, tag = "3")]
+    pub during: ::core::option::Option<Span>,
+    /// Output only: true once revoked.
+    #[prost(bool, tag = "4")]
+    pub revoked: bool,
+    /// Output only: why it was revoked.
+    #[prost(string, tag = "5")]
+    pub revoked_reason: ::prost::alloc::string::String,
+}
 /// An institution.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Institution {
@@ -3542,6 +3993,12 @@ pub struct Institution {
     /// Output only: who may submit for it.
     #[prost(message, repeated, tag = "9")]
     pub delegations: ::prost::alloc::vec::Vec<Delegation>,
+    /// Refuse its achievements unless they carry its signature.
+    #[prost(bool, tag = "10")]
+    pub signatures_required: bool,
+    /// Output only: its keys, also those that ended.
+    #[prost(message, repeated, tag = "11")]
+    pub keys: ::prost::alloc::vec::Vec<InstitutionKey>,
 }
 /// Request of RegisterInstitution.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3609,6 +4066,9 @@ pub struct GetInstitutionRequest {
     /// Which.
     #[prost(string, tag = "1")]
     pub institution_id: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from.
+    #[prost(message, optional, tag = "2")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// Response of GetInstitution.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3616,6 +4076,9 @@ pub struct GetInstitutionResponse {
     /// The institution.
     #[prost(message, optional, tag = "1")]
     pub institution: ::core::option::Option<Institution>,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "2")]
+    pub as_of_size: u64,
 }
 /// Request of ListInstitutions.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3626,6 +4089,9 @@ pub struct ListInstitutionsRequest {
     /// `next_page_token` of the answer before; empty for the first page.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "3")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// Response of ListInstitutions.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3636,6 +4102,9 @@ pub struct ListInstitutionsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "3")]
+    pub as_of_size: u64,
 }
 /// Request of DelegateInstitution.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3651,6 +4120,49 @@ pub struct DelegateInstitutionRequest {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DelegateInstitutionResponse {
     /// The institution that delegated.
+    #[prost(message, optional, tag = "1")]
+    pub institution: ::core::option::Option<Institution>,
+    /// Receipt.
+    #[prost(message, optional, tag = "2")]
+    pub receipt: ::core::option::Option<Receipt>,
+}
+/// Request of AddInstitutionKey.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddInstitutionKeyRequest {
+    /// Whose; empty means the acting institution.
+    #[prost(string, tag = "1")]
+    pub institution_id: ::prost::alloc::string::String,
+    /// The key.
+    #[prost(message, optional, tag = "2")]
+    pub key: ::core::option::Option<InstitutionKey>,
+}
+/// Response of AddInstitutionKey.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AddInstitutionKeyResponse {
+    /// The institution with its keys.
+    #[prost(message, optional, tag = "1")]
+    pub institution: ::core::option::Option<Institution>,
+    /// Receipt.
+    #[prost(message, optional, tag = "2")]
+    pub receipt: ::core::option::Option<Receipt>,
+}
+/// Request of RevokeInstitutionKey.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeInstitutionKeyRequest {
+    /// Whose; empty means the acting institution.
+    #[prost(string, tag = "1")]
+    pub institution_id: ::prost::alloc::string::String,
+    /// Which.
+    #[prost(string, tag = "2")]
+    pub key_id: ::prost::alloc::string::String,
+    /// Why, for people. Required.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Response of RevokeInstitutionKey.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeInstitutionKeyResponse {
+    /// The institution with its keys.
     #[prost(message, optional, tag = "1")]
     pub institution: ::core::option::Option<Institution>,
     /// Receipt.
@@ -3688,14 +4200,30 @@ pub struct PublishFrameworkResponse {
     pub receipt: ::core::option::Option<Receipt>,
 }
 /// Request of ListFrameworks.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListFrameworksRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFrameworksRequest {
+    /// At most 1,000; 0 means 1,000.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+    /// `next_page_token` of the answer before; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "3")]
+    pub as_of: ::core::option::Option<AsOf>,
+}
 /// Response of ListFrameworks.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListFrameworksResponse {
     /// Frameworks by code.
     #[prost(message, repeated, tag = "1")]
     pub frameworks: ::prost::alloc::vec::Vec<Framework>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "3")]
+    pub as_of_size: u64,
 }
 /// A credit unit.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3728,14 +4256,30 @@ pub struct PublishCreditUnitResponse {
     pub receipt: ::core::option::Option<Receipt>,
 }
 /// Request of ListCreditUnits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListCreditUnitsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCreditUnitsRequest {
+    /// At most 1,000; 0 means 1,000.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+    /// `next_page_token` of the answer before; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "3")]
+    pub as_of: ::core::option::Option<AsOf>,
+}
 /// Response of ListCreditUnits.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListCreditUnitsResponse {
     /// Units by code.
     #[prost(message, repeated, tag = "1")]
     pub units: ::prost::alloc::vec::Vec<CreditUnit>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "3")]
+    pub as_of_size: u64,
 }
 /// A code and its label.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3783,13 +4327,28 @@ pub struct GetCodeListRequest {
     /// Which.
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
+    /// At most 10,000 entries; 0 means 10,000.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    /// `next_page_token` of the answer before; empty for the first page.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "4")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// Response of GetCodeList.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetCodeListResponse {
-    /// The list.
+    /// The list, with the entries of this page by code.
     #[prost(message, optional, tag = "1")]
     pub code_list: ::core::option::Option<CodeList>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "3")]
+    pub as_of_size: u64,
 }
 /// A course of an institution's catalogue.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3839,6 +4398,9 @@ pub struct ListCoursesRequest {
     /// `next_page_token` of the answer before; empty for the first page.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "4")]
+    pub as_of: ::core::option::Option<AsOf>,
 }
 /// Response of ListCourses.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3849,6 +4411,9 @@ pub struct ListCoursesResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "3")]
+    pub as_of_size: u64,
 }
 /// A window in which results of a period may be submitted.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3882,14 +4447,30 @@ pub struct PublishIntakeWindowResponse {
     pub receipt: ::core::option::Option<Receipt>,
 }
 /// Request of ListIntakeWindows.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListIntakeWindowsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIntakeWindowsRequest {
+    /// At most 1,000; 0 means 1,000.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+    /// `next_page_token` of the answer before; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which state of the ledger to answer from; with a page token it may be left out.
+    #[prost(message, optional, tag = "3")]
+    pub as_of: ::core::option::Option<AsOf>,
+}
 /// Response of ListIntakeWindows.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListIntakeWindowsResponse {
     /// Windows by id.
     #[prost(message, repeated, tag = "1")]
     pub windows: ::prost::alloc::vec::Vec<IntakeWindow>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The ledger's size that this answer reflects.
+    #[prost(uint64, tag = "3")]
+    pub as_of_size: u64,
 }
 /// State of an institution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -4220,6 +4801,65 @@ pub mod registry_service_client {
                     GrpcMethod::new(
                         "creditbank.v1.RegistryService",
                         "DelegateInstitution",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Registers a key with which an institution signs its achievements. The operator names the institution.
+        /// Roles: operator, institution.
+        pub async fn add_institution_key(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddInstitutionKeyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddInstitutionKeyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/creditbank.v1.RegistryService/AddInstitutionKey",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("creditbank.v1.RegistryService", "AddInstitutionKey"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a key for good. What was recorded before stays signed.
+        /// Roles: operator, institution.
+        pub async fn revoke_institution_key(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeInstitutionKeyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeInstitutionKeyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/creditbank.v1.RegistryService/RevokeInstitutionKey",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "creditbank.v1.RegistryService",
+                        "RevokeInstitutionKey",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -4570,6 +5210,24 @@ pub mod registry_service_server {
             request: tonic::Request<super::DelegateInstitutionRequest>,
         ) -> std::result::Result<
             tonic::Response<super::DelegateInstitutionResponse>,
+            tonic::Status,
+        >;
+        /// Registers a key with which an institution signs its achievements. The operator names the institution.
+        /// Roles: operator, institution.
+        async fn add_institution_key(
+            &self,
+            request: tonic::Request<super::AddInstitutionKeyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddInstitutionKeyResponse>,
+            tonic::Status,
+        >;
+        /// Ends a key for good. What was recorded before stays signed.
+        /// Roles: operator, institution.
+        async fn revoke_institution_key(
+            &self,
+            request: tonic::Request<super::RevokeInstitutionKeyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeInstitutionKeyResponse>,
             tonic::Status,
         >;
         /// Publishes a qualification framework.
@@ -5011,6 +5669,101 @@ pub mod registry_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DelegateInstitutionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/creditbank.v1.RegistryService/AddInstitutionKey" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddInstitutionKeySvc<T: RegistryService>(pub Arc<T>);
+                    impl<
+                        T: RegistryService,
+                    > tonic::server::UnaryService<super::AddInstitutionKeyRequest>
+                    for AddInstitutionKeySvc<T> {
+                        type Response = super::AddInstitutionKeyResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddInstitutionKeyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RegistryService>::add_institution_key(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddInstitutionKeySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/creditbank.v1.RegistryService/RevokeInstitutionKey" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeInstitutionKeySvc<T: RegistryService>(pub Arc<T>);
+                    impl<
+                        T: RegistryService,
+                    > tonic::server::UnaryService<super::RevokeInstitutionKeyRequest>
+                    for RevokeInstitutionKeySvc<T> {
+                        type Response = super::RevokeInstitutionKeyResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeInstitutionKeyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RegistryService>::revoke_institution_key(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeInstitutionKeySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -5528,8 +6281,12 @@ pub mod registry_service_server {
     }
 }
 /// Request of GetHead.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetHeadRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHeadRequest {
+    /// Which state of the ledger to answer from.
+    #[prost(message, optional, tag = "1")]
+    pub as_of: ::core::option::Option<AsOf>,
+}
 /// Response of GetHead.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetHeadResponse {
@@ -5581,6 +6338,68 @@ pub struct ReadRecordsResponse {
     /// At least one.
     #[prost(message, repeated, tag = "1")]
     pub records: ::prost::alloc::vec::Vec<RawRecord>,
+}
+/// Which records to send. Empty lists mean "any"; a record must satisfy all that is given.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubscribeFilter {
+    /// Kinds of events, by number (creditbank.event.v1.EventKind).
+    #[prost(uint32, repeated, tag = "1")]
+    pub kinds: ::prost::alloc::vec::Vec<u32>,
+    /// Issuing institutions.
+    #[prost(string, repeated, tag = "2")]
+    pub issuer_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Learners' handles, 32 hexadecimal digits, as the leaf has them: merges are not followed.
+    #[prost(string, repeated, tag = "3")]
+    pub learner_handles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Request of Subscribe.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubscribeRequest {
+    /// First position. Past the head is refused; the head's size waits for what comes next.
+    #[prost(uint64, tag = "1")]
+    pub from_position: u64,
+    /// Which records; absent means all.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<SubscribeFilter>,
+    /// Also salts and bodies.
+    #[prost(bool, tag = "3")]
+    pub include_bodies: bool,
+    /// Seconds without an answer after which a heartbeat comes, at most 300; 0 means 15.
+    #[prost(uint32, tag = "4")]
+    pub heartbeat_seconds: u32,
+}
+/// Some records.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubscribedRecords {
+    /// At least one, in order.
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<RawRecord>,
+}
+/// Response of Subscribe.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubscribeResponse {
+    /// Everything below has been sent or filtered out: subscribe from here to go on after a cut.
+    #[prost(uint64, tag = "4")]
+    pub next_position: u64,
+    /// What this answer says.
+    #[prost(oneof = "subscribe_response::Content", tags = "1, 2, 3")]
+    pub content: ::core::option::Option<subscribe_response::Content>,
+}
+/// Nested message and enum types in `SubscribeResponse`.
+pub mod subscribe_response {
+    /// What this answer says.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Content {
+        /// Records that were not sent before.
+        #[prost(message, tag = "1")]
+        Records(super::SubscribedRecords),
+        /// All that was there has been sent; from here on records come as they are made. Sent once.
+        #[prost(message, tag = "2")]
+        CaughtUp(super::CaughtUp),
+        /// Nothing new that the filter lets through, and the server is there.
+        #[prost(message, tag = "3")]
+        Heartbeat(super::Heartbeat),
+    }
 }
 /// Generated client implementations.
 pub mod audit_service_client {
@@ -5716,6 +6535,33 @@ pub mod audit_service_client {
                 .insert(GrpcMethod::new("creditbank.v1.AuditService", "ReadRecords"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Records from any position on, in order, each exactly once, and then each as it comes, until the caller
+        /// leaves. A slow reader is waited for, never dropped.
+        /// Roles: auditor.
+        pub async fn subscribe(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SubscribeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SubscribeResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/creditbank.v1.AuditService/Subscribe",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("creditbank.v1.AuditService", "Subscribe"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -5752,6 +6598,19 @@ pub mod audit_service_server {
             tonic::Response<Self::ReadRecordsStream>,
             tonic::Status,
         >;
+        /// Server streaming response type for the Subscribe method.
+        type SubscribeStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SubscribeResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Records from any position on, in order, each exactly once, and then each as it comes, until the caller
+        /// leaves. A slow reader is waited for, never dropped.
+        /// Roles: auditor.
+        async fn subscribe(
+            &self,
+            request: tonic::Request<super::SubscribeRequest>,
+        ) -> std::result::Result<tonic::Response<Self::SubscribeStream>, tonic::Status>;
     }
     /// The head and the records as they are hashed. Leaves hold no personal data; salts and bodies do, and
     /// are given to auditors only.
@@ -5907,6 +6766,52 @@ pub mod audit_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReadRecordsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/creditbank.v1.AuditService/Subscribe" => {
+                    #[allow(non_camel_case_types)]
+                    struct SubscribeSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::ServerStreamingService<super::SubscribeRequest>
+                    for SubscribeSvc<T> {
+                        type Response = super::SubscribeResponse;
+                        type ResponseStream = T::SubscribeStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SubscribeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::subscribe(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SubscribeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -131,6 +131,7 @@ async fn send_all(stage: &Stage, cast: &Cast) -> Result<Vec<Row>, Failure> {
                 achievements: batch.to_vec(),
                 atomic: false,
                 validate_only: false,
+                ..Default::default()
             };
             let answer = records
                 .clone()

@@ -77,6 +77,7 @@ impl Stage {
     pub(super) async fn who(&self, number: &str) -> Result<Learner, Failure> {
         let request = v1::GetLearnerRequest {
             learner: Some(by_number(number)?),
+            ..Default::default()
         };
         let learner = self.operator.learners().get_learner(request).await?;
         Ok(Learner::from_wire(learner.into_inner()))
@@ -92,7 +93,9 @@ impl Stage {
         Ok(self
             .operator
             .audit()
-            .get_head(v1::GetHeadRequest {})
+            .get_head(v1::GetHeadRequest {
+                ..Default::default()
+            })
             .await?
             .into_inner())
     }

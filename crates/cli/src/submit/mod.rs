@@ -179,6 +179,7 @@ impl Sender {
             achievements,
             atomic: self.atomic,
             validate_only: self.validate_only,
+            ..Default::default()
         };
         let call = || {
             let (mut client, request) = (self.client.clone(), request.clone());

@@ -88,9 +88,11 @@ macro_rules! mirror {
         }
 
         impl $crate::wire::ToWire<api::v1::$wire> for $name {
+            #[allow(clippy::needless_update, reason = "some messages have fields that no file sets")]
             fn to_wire(self) -> api::v1::$wire {
                 api::v1::$wire {
                     $($field: $crate::wire::ToWire::to_wire(self.$field),)*
+                    ..Default::default()
                 }
             }
         }

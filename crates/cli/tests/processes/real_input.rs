@@ -192,6 +192,7 @@ async fn found(server: &Server, learners: impl Iterator<Item = &String>) -> Sums
             page_size: 1_000,
             page_token,
             issuer_id: String::new(),
+            ..Default::default()
         };
         let page = records
             .list_records(acting(ACTING, request))
@@ -219,6 +220,7 @@ async fn found(server: &Server, learners: impl Iterator<Item = &String>) -> Sums
             let reference = Some(Reference::Student(student(&number)));
             let request = GetBalanceRequest {
                 learner: Some(LearnerReference { reference }),
+                ..Default::default()
             };
             let balance = accounts
                 .get_balance(acting(ACTING, request))

@@ -84,7 +84,12 @@ impl Server {
             .connect()
             .await
             .ok()?;
-        let request = acting("auditor", GetHeadRequest {});
+        let request = acting(
+            "auditor",
+            GetHeadRequest {
+                ..Default::default()
+            },
+        );
         Some(
             AuditServiceClient::new(channel)
                 .get_head(request)

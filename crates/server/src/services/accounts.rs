@@ -93,6 +93,15 @@ impl<S: EventStore> AccountService for Accounts<S> {
         self.balance(&caller, wire.learner).await.map(Response::new)
     }
 
+    type WatchStream = super::watching::Answers;
+
+    async fn watch(
+        &self,
+        request: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        self.watch_account(request).await
+    }
+
     async fn get_statement(
         &self,
         request: Request<v1::GetStatementRequest>,

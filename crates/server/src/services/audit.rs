@@ -30,6 +30,15 @@ type Sent = Result<v1::ReadRecordsResponse, Status>;
 impl<S: EventStore> AuditService for Audit<S> {
     type ReadRecordsStream = ReceiverStream<Sent>;
 
+    type SubscribeStream = super::subscribe::Answers;
+
+    async fn subscribe(
+        &self,
+        request: Request<v1::SubscribeRequest>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        self.subscribe_records(request).await
+    }
+
     async fn get_head(
         &self,
         request: Request<v1::GetHeadRequest>,

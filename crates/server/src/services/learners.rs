@@ -170,6 +170,7 @@ fn pending_page(
     v1::ListPendingLearnersResponse {
         learners: page.into_entries(),
         next_page_token,
+        as_of_size: 0,
     }
 }
 

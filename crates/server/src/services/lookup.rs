@@ -161,6 +161,7 @@ impl<S: EventStore> Context<S> {
                 receipt: Some(to_proto::receipt_of(record)),
                 achievement: content.map(|it| to_proto::achievement(&name.issuer, learner, it)),
                 reason: version.reason.clone(),
+                signed: false,
             }
         };
         let holding = account.holding(name);

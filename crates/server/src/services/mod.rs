@@ -7,12 +7,15 @@
 mod accounts;
 mod audit;
 mod batch;
+mod intake;
 mod learners;
 mod lookup;
 mod paging;
 mod records;
 mod registry;
 mod sight;
+mod subscribe;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -145,6 +145,15 @@ impl<S: EventStore> RecordService for Records<S> {
         Ok(Response::new(v1::SubmitRecordResponse { outcome }))
     }
 
+    type StreamSubmitRecordsStream = super::intake::Answers;
+
+    async fn stream_submit_records(
+        &self,
+        request: Request<tonic::Streaming<v1::StreamSubmitRecordsRequest>>,
+    ) -> Result<Response<Self::StreamSubmitRecordsStream>, Status> {
+        self.stream_submit(request).await
+    }
+
     async fn batch_submit_records(
         &self,
         request: Request<v1::BatchSubmitRecordsRequest>,

@@ -99,7 +99,10 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         if institution.is_none() {
             return Err(refuse(Rejection::UnknownInstitution { id }));
         }
-        Ok(Response::new(v1::GetInstitutionResponse { institution }))
+        Ok(Response::new(v1::GetInstitutionResponse {
+            institution,
+            as_of_size: 0,
+        }))
     }
 
     async fn list_institutions(
@@ -129,6 +132,7 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         Ok(Response::new(v1::ListInstitutionsResponse {
             institutions,
             next_page_token,
+            as_of_size: 0,
         }))
     }
 
@@ -147,6 +151,20 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
             institution,
             receipt,
         }))
+    }
+
+    async fn add_institution_key(
+        &self,
+        _: Request<v1::AddInstitutionKeyRequest>,
+    ) -> Result<Response<v1::AddInstitutionKeyResponse>, Status> {
+        Err(Status::unimplemented("institution keys"))
+    }
+
+    async fn revoke_institution_key(
+        &self,
+        _: Request<v1::RevokeInstitutionKeyRequest>,
+    ) -> Result<Response<v1::RevokeInstitutionKeyResponse>, Status> {
+        Err(Status::unimplemented("institution keys"))
     }
 
     async fn publish_framework(
@@ -170,7 +188,10 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         let frameworks = published
             .map(|published| to_proto::framework(&published.value))
             .collect();
-        Ok(Response::new(v1::ListFrameworksResponse { frameworks }))
+        Ok(Response::new(v1::ListFrameworksResponse {
+            frameworks,
+            ..Default::default()
+        }))
     }
 
     async fn publish_credit_unit(
@@ -194,7 +215,10 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         let units = published
             .map(|published| to_proto::credit_unit(&published.value))
             .collect();
-        Ok(Response::new(v1::ListCreditUnitsResponse { units }))
+        Ok(Response::new(v1::ListCreditUnitsResponse {
+            units,
+            ..Default::default()
+        }))
     }
 
     async fn publish_code_list(
@@ -219,7 +243,10 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
             return Err(refuse(Rejection::UnknownCodeList { code: wire.code }));
         };
         let code_list = Some(to_proto::code_list(&wire.code, codes));
-        Ok(Response::new(v1::GetCodeListResponse { code_list }))
+        Ok(Response::new(v1::GetCodeListResponse {
+            code_list,
+            ..Default::default()
+        }))
     }
 
     async fn publish_course(
@@ -265,6 +292,7 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         Ok(Response::new(v1::ListCoursesResponse {
             courses,
             next_page_token,
+            as_of_size: 0,
         }))
     }
 
@@ -291,6 +319,7 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
             .map(|window| to_proto::window(&window.value));
         Ok(Response::new(v1::ListIntakeWindowsResponse {
             windows: windows.collect(),
+            ..Default::default()
         }))
     }
 }

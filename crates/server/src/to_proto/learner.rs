@@ -70,6 +70,7 @@ pub fn pending_learner(
         institution_id: registration.submitter.as_str().to_owned(),
         recorded_time: Some(time(registration.recorded_at.0)),
         record_count: n_records,
+        candidates: Vec::new(),
     }
 }
 

@@ -122,6 +122,7 @@ pub fn achievement(
         outcomes: content.outcomes.clone(),
         evidence: content.evidence.iter().map(evidence).collect(),
         replaces: content.replaces.as_ref().map(record_name),
+        signature: None,
     }
 }
 

@@ -35,6 +35,8 @@ pub fn institution(institution: &Institution) -> v1::Institution {
         state: state.into(),
         successor_id: id(successor),
         delegations: delegations.collect(),
+        signatures_required: false,
+        keys: Vec::new(),
     }
 }
 
