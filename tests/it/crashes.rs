@@ -36,12 +36,17 @@ impl EventStore for Witnessed {
         self.store.head().await
     }
 
-    async fn append(&self, expected: Head, block: Block) -> Result<Head, AppendError> {
+    async fn append_keyed(
+        &self,
+        expected: Head,
+        block: Block,
+        keys: Option<Vec<(Key, Position)>>,
+    ) -> Result<Head, AppendError> {
         self.asked
             .lock()
             .unwrap()
             .push(Asked::Append(block.clone()));
-        self.store.append(expected, block).await
+        self.store.append_keyed(expected, block, keys).await
     }
 
     async fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {
@@ -54,6 +59,15 @@ impl EventStore for Witnessed {
 
     async fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
         self.store.find(keys).await
+    }
+
+    async fn find_all(
+        &self,
+        key: Key,
+        from: Position,
+        below: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        self.store.find_all(key, from, below).await
     }
 
     async fn erase(&self, positions: &[Position], through: Position) -> Result<(), Fault> {

@@ -516,8 +516,13 @@ impl EventStore for ErasesNothing {
         self.0.head().await
     }
 
-    async fn append(&self, expected: Head, block: Block) -> Result<Head, AppendError> {
-        self.0.append(expected, block).await
+    async fn append_keyed(
+        &self,
+        expected: Head,
+        block: Block,
+        keys: Option<Vec<(Key, Position)>>,
+    ) -> Result<Head, AppendError> {
+        self.0.append_keyed(expected, block, keys).await
     }
 
     async fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {
@@ -530,6 +535,15 @@ impl EventStore for ErasesNothing {
 
     async fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
         self.0.find(keys).await
+    }
+
+    async fn find_all(
+        &self,
+        key: Key,
+        from: Position,
+        below: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        self.0.find_all(key, from, below).await
     }
 
     async fn erase(&self, _: &[Position], _: Position) -> Result<(), Fault> {

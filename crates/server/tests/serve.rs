@@ -150,7 +150,13 @@ async fn balance(
     learner: Option<v1::LearnerReference>,
 ) -> Result<v1::GetBalanceResponse, Status> {
     let mut accounts = AccountServiceClient::new(channel.clone());
-    let request = by(identity, v1::GetBalanceRequest { learner, ..Default::default() });
+    let request = by(
+        identity,
+        v1::GetBalanceRequest {
+            learner,
+            ..Default::default()
+        },
+    );
     accounts
         .get_balance(request)
         .await
@@ -163,7 +169,9 @@ async fn who_calls_decides_what_is_answered() {
     let (running, channel) = started(dir.path()).await;
     let mut registry = RegistryServiceClient::new(channel.clone());
     let nobody = registry
-        .list_frameworks(v1::ListFrameworksRequest { ..Default::default() })
+        .list_frameworks(v1::ListFrameworksRequest {
+            ..Default::default()
+        })
         .await
         .unwrap_err();
     assert_eq!(
@@ -171,7 +179,12 @@ async fn who_calls_decides_what_is_answered() {
         (Code::Unauthenticated, "IDENTITY_MISSING")
     );
     let listed = registry
-        .list_frameworks(by("auditor", v1::ListFrameworksRequest { ..Default::default() }))
+        .list_frameworks(by(
+            "auditor",
+            v1::ListFrameworksRequest {
+                ..Default::default()
+            },
+        ))
         .await;
     assert!(listed.unwrap().into_inner().frameworks.len() > 10);
     let request = v1::RegisterInstitutionRequest::default();
@@ -230,7 +243,9 @@ async fn a_batch_has_one_outcome_a_record_in_order() {
     let mut request = v1::BatchSubmitRecordsRequest {
         achievements,
         atomic: true,
-        validate_only: false, ..Default::default() };
+        validate_only: false,
+        ..Default::default()
+    };
     let states = |response: v1::BatchSubmitRecordsResponse| -> Vec<v1::OutcomeState> {
         response
             .outcomes
@@ -355,7 +370,10 @@ async fn records_live_and_are_listed() {
         .await
         .unwrap();
 
-    let request = v1::GetRecordRequest { name: name("r-2"), ..Default::default() };
+    let request = v1::GetRecordRequest {
+        name: name("r-2"),
+        ..Default::default()
+    };
     let record = records
         .get_record(by(COLLEGE, request))
         .await
@@ -368,7 +386,10 @@ async fn records_live_and_are_listed() {
     );
     assert_eq!(record.versions[1].reason, "corrected");
     assert_eq!(record.learner_handle, learner);
-    let request = v1::GetRecordRequest { name: name("r-9"), ..Default::default() };
+    let request = v1::GetRecordRequest {
+        name: name("r-9"),
+        ..Default::default()
+    };
     let missing = records.get_record(by(COLLEGE, request)).await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound);
 
@@ -453,7 +474,9 @@ async fn a_pending_learner_is_found_linked_and_erased() {
 
     let learner = register_learner(&channel, "s-7").await;
     let request = v1::GetLearnerRequest {
-        learner: student("s-7"), ..Default::default() };
+        learner: student("s-7"),
+        ..Default::default()
+    };
     let found = learners
         .get_learner(by(COLLEGE, request))
         .await
@@ -485,7 +508,10 @@ async fn a_pending_learner_is_found_linked_and_erased() {
         .unwrap_err();
     assert_eq!(reason(&gone), "LEARNER_ERASED");
     let mut records = RecordServiceClient::new(channel.clone());
-    let request = v1::GetRecordRequest { name: name("r-1"), ..Default::default() };
+    let request = v1::GetRecordRequest {
+        name: name("r-1"),
+        ..Default::default()
+    };
     let gone = records.get_record(by(COLLEGE, request)).await.unwrap_err();
     assert_eq!(reason(&gone), "ERASED");
     let list = v1::ListRecordsRequest::default();
@@ -572,7 +598,12 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 async fn read_head(channel: &Channel) -> v1::GetHeadResponse {
     let mut audit = AuditServiceClient::new(channel.clone());
     audit
-        .get_head(by("auditor", v1::GetHeadRequest { ..Default::default() }))
+        .get_head(by(
+            "auditor",
+            v1::GetHeadRequest {
+                ..Default::default()
+            },
+        ))
         .await
         .unwrap()
         .into_inner()

@@ -108,12 +108,28 @@ impl<F: Fs> Log<F> {
     /// See [`AppendError`]. After [`AppendError::Unknown`] or [`AppendError::Dead`] nothing more can be
     /// appended on this handle; reads keep working.
     pub fn append(&mut self, expected: Head, block: &Block) -> Result<Head, AppendError> {
+        self.append_keyed(expected, block, None)
+    }
+
+    /// [`Log::append`] with the block's keys, for whoever has them at hand.
+    ///
+    /// # Errors
+    /// As [`Log::append`]; see [`store::EventStore::append_keyed`] for what the keys must be.
+    pub fn append_keyed(
+        &mut self,
+        expected: Head,
+        block: &Block,
+        keys: Option<Vec<(Key, Position)>>,
+    ) -> Result<Head, AppendError> {
         self.check(expected, block)?;
         self.index.make_room().map_err(|source| AppendError::Full {
             source: source.into(),
         })?;
         let at = self.room_for(block)?;
-        let keys = self.index.keys_of(block.records());
+        let keys = match keys {
+            Some(keys) => self.index.given(keys, block.records()),
+            None => self.index.keys_of(block.records()),
+        };
         if let Err(source) = self.write(at, block) {
             self.die(&source);
             return Err(AppendError::Unknown {
@@ -157,6 +173,19 @@ impl<F: Fs> Log<F> {
     /// A damaged index is made again and is no error; a log that cannot be read is.
     pub fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
         self.index.find(keys)
+    }
+
+    /// The positions in `from..below` of all records with a key, ascending, up to the head.
+    ///
+    /// # Errors
+    /// As [`Log::find`].
+    pub fn find_all(
+        &self,
+        key: Key,
+        from: Position,
+        below: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        self.index.find_all(key, from, below)
     }
 
     /// Whether a block is the last thing in the log, without a mark.

@@ -42,6 +42,7 @@ enum Command {
     Append {
         expected: Head,
         block: Block,
+        keys: Option<Vec<(Key, Position)>>,
         reply: oneshot::Sender<Result<Head, AppendError>>,
     },
     Erase {
@@ -165,7 +166,12 @@ impl<F: Fs> EventStore for LogStore<F> {
         Ok(self.reader.head())
     }
 
-    async fn append(&self, expected: Head, block: Block) -> Result<Head, AppendError> {
+    async fn append_keyed(
+        &self,
+        expected: Head,
+        block: Block,
+        keys: Option<Vec<(Key, Position)>>,
+    ) -> Result<Head, AppendError> {
         let (reply, replied) = oneshot::channel();
         let dead = || AppendError::Dead {
             reason: "the store was closed".to_owned(),
@@ -173,6 +179,7 @@ impl<F: Fs> EventStore for LogStore<F> {
         self.send(Command::Append {
             expected,
             block,
+            keys,
             reply,
         })
         .map_err(|()| dead())?;
@@ -192,6 +199,15 @@ impl<F: Fs> EventStore for LogStore<F> {
 
     async fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
         self.index.find(keys)
+    }
+
+    async fn find_all(
+        &self,
+        key: Key,
+        from: Position,
+        below: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        self.index.find_all(key, from, below)
     }
 
     async fn erase(&self, positions: &[Position], through: Position) -> Result<(), Fault> {
@@ -251,9 +267,10 @@ impl<F: Fs> Writer<F> {
             Command::Append {
                 expected,
                 block,
+                keys,
                 reply,
             } => {
-                let result = self.log.append(expected, &block);
+                let result = self.log.append_keyed(expected, &block, keys);
                 if let Ok(head) = result {
                     self.head.send_replace(head);
                 }

@@ -69,6 +69,14 @@ fn same_found(log: &Log<SimFs>, memory: &MemoryStore) -> Result<(), TestCaseErro
         let found = log.find(&keys).expect("finds");
         let expected = block_on(memory.find(&keys)).expect("finds");
         prop_assert_eq!(found, expected, "by body and leaf, name {}", name);
+        for key in keys {
+            for (from, below) in [(0, u64::MAX), (name, 60 + name * 5)] {
+                let (from, below) = (Position(from), Position(below));
+                let found = log.find_all(key, from, below).expect("finds");
+                let expected = block_on(memory.find_all(key, from, below)).expect("finds");
+                prop_assert_eq!(found, expected, "all, name {}, from {}", name, from);
+            }
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chain::{Block, Head, Position, Record};
 use tokio::sync::watch;
 
-use crate::{AppendError, EventStore, Fault, Key, Keys, ReadError};
+use crate::{AppendError, EventStore, Fault, Key, Keys, ReadError, are_keys_of};
 
 /// What would be on disk.
 #[derive(Debug, Default, Clone)]
@@ -45,7 +45,7 @@ impl MemoryStore {
             let stored = lock(&stored);
             let mut index = BTreeMap::new();
             for record in &stored.records {
-                insert(&mut index, &keys.keys_of(record), record.leaf.position);
+                insert(&mut index, keyed(keys.as_ref(), record));
             }
             (stored.head, index)
         };
@@ -85,9 +85,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn insert(index: &mut BTreeMap<Key, Vec<Position>>, keys: &[Key], position: Position) {
-    for key in keys {
-        index.entry(*key).or_default().push(position);
+fn keyed(keys: &dyn Keys, record: &Record) -> Vec<(Key, Position)> {
+    let with_position = |key| (key, record.leaf.position);
+    keys.keys_of(record)
+        .into_iter()
+        .map(with_position)
+        .collect()
+}
+
+fn insert(index: &mut BTreeMap<Key, Vec<Position>>, keys: Vec<(Key, Position)>) {
+    for (key, position) in keys {
+        let of_key = index.entry(key).or_default();
+        // A record may give a key twice.
+        if of_key.last() != Some(&position) {
+            of_key.push(position);
+        }
     }
 }
 
@@ -134,7 +146,12 @@ impl EventStore for MemoryStore {
         Ok(lock(&self.stored).head)
     }
 
-    async fn append(&self, expected: Head, block: Block) -> Result<Head, AppendError> {
+    async fn append_keyed(
+        &self,
+        expected: Head,
+        block: Block,
+        keys: Option<Vec<(Key, Position)>>,
+    ) -> Result<Head, AppendError> {
         let mut stored = lock(&self.stored);
         if stored.head != expected {
             return Err(AppendError::HeadMoved {
@@ -145,10 +162,17 @@ impl EventStore for MemoryStore {
             let reason = "it is empty or continues another head".to_owned();
             return Err(AppendError::Invalid { reason });
         }
-        let mut index = lock(&self.index);
-        for record in block.records() {
-            insert(&mut index, &self.keys.keys_of(record), record.leaf.position);
+        let of_record = |record| keyed(self.keys.as_ref(), record);
+        let keys = keys.unwrap_or_else(|| block.records().iter().flat_map(of_record).collect());
+        if let Some(first) = block.record(Position(0)) {
+            // What keys are derived from is in the first record.
+            self.keys.keys_of(first);
         }
+        debug_assert!(
+            are_keys_of(self.keys.as_ref(), block.records(), &keys),
+            "keys that the block's records have"
+        );
+        insert(&mut lock(&self.index), keys);
         stored.blocks.push(expected.next_position());
         stored.head = block.head();
         stored.records.extend(block.into_records());
@@ -193,6 +217,18 @@ impl EventStore for MemoryStore {
             .iter()
             .map(|key| index.get(key).and_then(|of_key| of_key.last().copied()))
             .collect())
+    }
+
+    async fn find_all(
+        &self,
+        key: Key,
+        from: Position,
+        below: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        let index = lock(&self.index);
+        let of_key = index.get(&key).map_or(&[][..], Vec::as_slice);
+        let is_within = |position: &&Position| (from..below).contains(*position);
+        Ok(of_key.iter().filter(is_within).copied().collect())
     }
 
     async fn erase(&self, positions: &[Position], through: Position) -> Result<(), Fault> {

@@ -79,6 +79,20 @@ impl<F: Fs> Index<F> {
         entries
     }
 
+    /// Keys that came with records.
+    pub(crate) fn given(&self, keys: Vec<(Key, Position)>, records: &[Record]) -> Vec<Entry> {
+        if let Some(first) = records.first().filter(|first| first.leaf.position.0 == 0) {
+            // What keys are derived from is in the first record.
+            self.keys.keys_of(first);
+        }
+        debug_assert!(
+            store::are_keys_of(self.keys.as_ref(), records, &keys),
+            "keys that the block's records have"
+        );
+        let entry = |(key, position): (Key, Position)| (key, position.0);
+        keys.into_iter().map(entry).collect()
+    }
+
     /// Takes the keys of the records up to `to`, and calls `publish` before any lookup sees them.
     pub(crate) fn insert(&self, entries: Vec<Entry>, to: Head, publish: impl FnOnce()) {
         let mut state = exclusive(&self.state);
@@ -118,10 +132,42 @@ impl<F: Fs> Index<F> {
         for (key, index) in open {
             found[index] = match find_in(&runs, key) {
                 Ok(position) => position.map(Position),
-                Err(_) => self.find_carefully(key)?,
+                Err(_) => self
+                    .carefully(|state| find_in(&state.runs, key))?
+                    .map(Position),
             };
         }
         Ok(found)
+    }
+
+    /// The positions of a key in a range, ascending.
+    pub(crate) fn find_all(
+        &self,
+        key: Key,
+        from: Position,
+        below: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        let (from, below) = (from.0, below.0);
+        let all = |state: &State<F>| {
+            let tables = state.full.iter().map(AsRef::as_ref);
+            let mut recent = Vec::new();
+            for table in tables.chain([&state.table]) {
+                table.find_all(key, from, below, &mut recent);
+            }
+            (Arc::clone(&state.runs), recent)
+        };
+        let (runs, recent) = all(&shared(&self.state));
+        let found = match find_all_in(&runs, key, from, below) {
+            Ok(older) => [older, recent].concat(),
+            Err(_) => {
+                let (older, recent) = self.carefully(|state| {
+                    let (runs, recent) = all(state);
+                    Ok((find_all_in(&runs, key, from, below)?, recent))
+                })?;
+                [older, recent].concat()
+            }
+        };
+        Ok(found.into_iter().map(Position).collect())
     }
 
     /// Does one piece of background work; false when there is none.
@@ -162,13 +208,16 @@ impl<F: Fs> Index<F> {
     }
 
     /// Again, without anything writing beside it; then with the damaged run made anew.
-    fn find_carefully(&self, key: Key) -> Result<Option<Position>, ReadError> {
+    fn carefully<T>(
+        &self,
+        look: impl Fn(&State<F>) -> Result<T, Broken<F::File>>,
+    ) -> Result<T, ReadError> {
         let fault = |source| Fault::backend("read the key index", source);
         let mut work = lock(&self.work);
         loop {
-            let runs = Arc::clone(&shared(&self.state).runs);
-            match find_in(&runs, key) {
-                Ok(position) => return Ok(position.map(Position)),
+            let looked = look(&shared(&self.state));
+            match looked {
+                Ok(found) => return Ok(found),
                 Err((_, RunError::Io(error))) => return Err(fault(error).into()),
                 Err((damaged, RunError::Damaged)) => {
                     *work = Work::IDLE;
@@ -199,11 +248,11 @@ impl<F: Fs> State<F> {
     }
 }
 
+/// A run that could not be read, and why.
+type Broken<R> = (Arc<Run<R>>, RunError);
+
 /// The newest run that knows a key decides; an error names the run that has it.
-fn find_in<R: durable::File>(
-    runs: &[Arc<Run<R>>],
-    key: Key,
-) -> Result<Option<u64>, (Arc<Run<R>>, RunError)> {
+fn find_in<R: durable::File>(runs: &[Arc<Run<R>>], key: Key) -> Result<Option<u64>, Broken<R>> {
     for run in runs.iter().rev() {
         match run.find(key) {
             Ok(None) => {}
@@ -214,11 +263,24 @@ fn find_in<R: durable::File>(
     Ok(None)
 }
 
-/// Takes entries out of the runs that cover them; an error names the run that has it.
-fn forget_in<R: durable::File>(
+/// The positions of a key in the runs that cover a part of the range.
+fn find_all_in<R: durable::File>(
     runs: &[Arc<Run<R>>],
-    entries: &[Entry],
-) -> Result<(), (Arc<Run<R>>, RunError)> {
+    key: Key,
+    from: u64,
+    below: u64,
+) -> Result<Vec<u64>, Broken<R>> {
+    let mut found = Vec::new();
+    let covers = |run: &&Arc<Run<R>>| run.header.from < below && run.header.to.size > from;
+    for run in runs.iter().filter(covers) {
+        run.find_all(key, from, below, &mut found)
+            .map_err(|error| (Arc::clone(run), error))?;
+    }
+    Ok(found)
+}
+
+/// Takes entries out of the runs that cover them; an error names the run that has it.
+fn forget_in<R: durable::File>(runs: &[Arc<Run<R>>], entries: &[Entry]) -> Result<(), Broken<R>> {
     for run in runs {
         let covered = run.header.from..run.header.to.size;
         for entry in entries.iter().filter(|entry| covered.contains(&entry.1)) {

@@ -83,6 +83,14 @@ impl From<io::Error> for RunError {
     }
 }
 
+/// Where an entry is, or would be.
+struct Sought {
+    /// The greatest entry up to it, and an entry page that holds that.
+    up_to: Option<(u64, Entry)>,
+    /// The first entry page that may hold an entry of its key from it on.
+    page: u64,
+}
+
 /// An open run.
 pub(super) struct Run<R: File> {
     pub(super) file: R,
@@ -257,6 +265,37 @@ impl<R: File> Run<R> {
             .map(|(_, entry)| entry.1))
     }
 
+    /// Adds the positions of a key in a range, ascending, each once.
+    pub(super) fn find_all(
+        &self,
+        key: Key,
+        from: u64,
+        below: u64,
+        out: &mut Vec<u64>,
+    ) -> Result<(), RunError> {
+        if from >= below || self.header.n_entries == 0 || !self.may_hold(key)? {
+            return Ok(());
+        }
+        let (first, end) = ((key, from), (key, below));
+        let mut entries = Vec::new();
+        let begin = self.seek(first)?.page;
+        for index in begin..self.header.n_entry_pages() {
+            self.read_entries(index, &mut entries)?;
+            let n = entries.partition_point(|entry| *entry < first);
+            let in_range = entries[n..].iter().take_while(|entry| **entry < end);
+            for (_, position) in in_range {
+                // Copies stand in the place of a forgotten neighbour.
+                if out.last() != Some(position) {
+                    out.push(*position);
+                }
+            }
+            if entries.last().is_none_or(|last| *last >= end) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Overwrites a fence on disk; the one in memory stays, as it only bounds.
     pub(super) fn set_fence(&self, fence: u64, value: u64) -> Result<(), RunError> {
         let number = self.header.fence_page(fence);
@@ -271,6 +310,11 @@ impl<R: File> Run<R> {
     /// The greatest entry up to `wanted` and an entry page that holds it. Pages that cannot hold the key
     /// of `wanted` are not looked at, so an entry with another key may be missed.
     pub(super) fn locate(&self, wanted: Entry) -> Result<Option<(u64, Entry)>, RunError> {
+        self.seek(wanted).map(|sought| sought.up_to)
+    }
+
+    /// Looks for an entry, among the pages that can hold its key.
+    fn seek(&self, wanted: Entry) -> Result<Sought, RunError> {
         let half = first_half(wanted.0);
         // Keys may share their first half with a fence and lie on either side of it.
         let below = self
@@ -283,7 +327,7 @@ impl<R: File> Run<R> {
         let mut low_key = self.fences.get(below).copied().unwrap_or(0);
         let mut high_key = self.fences.get(above).copied().unwrap_or(u64::MAX);
         let mut n_tries = 0;
-        let mut best = None;
+        let mut up_to = None;
         while low < high {
             // Interpolation on uniform keys needs two or three pages; bisection bounds any others.
             let guess = if n_tries < 6 && high_key > low_key {
@@ -304,16 +348,16 @@ impl<R: File> Run<R> {
             if wanted < first {
                 (high, high_key) = (index, first_half(first.0));
             } else if wanted > last {
-                best = Some((index, last));
+                up_to = Some((index, last));
                 (low, low_key) = (index + 1, first_half(last.0));
             } else {
                 let n = entries.partition_point(|bytes| decode_entry(bytes) <= wanted);
-                return Ok(entries[..n]
-                    .last()
-                    .map(|bytes| (index, decode_entry(bytes))));
+                let last = entries[..n].last();
+                let up_to = last.map(|bytes| (index, decode_entry(bytes)));
+                return Ok(Sought { up_to, page: index });
             }
         }
-        Ok(best)
+        Ok(Sought { up_to, page: low })
     }
 
     /// The page with this number, if its check holds.

@@ -79,6 +79,13 @@ impl Table {
         self.latest.get(&key).copied()
     }
 
+    /// Adds the positions of a key in a range, ascending.
+    pub(super) fn find_all(&self, key: Key, from: u64, below: u64, out: &mut Vec<u64>) {
+        let earlier = self.earlier.get(&key).into_iter().flatten();
+        let of_key = earlier.chain(self.latest.get(&key));
+        out.extend(of_key.filter(|position| (from..below).contains(position)));
+    }
+
     pub(super) fn forget(&mut self, entries: &[Entry]) {
         for entry in entries {
             self.n_entries -= usize::from(self.forget_one(*entry));

@@ -55,6 +55,48 @@ where
     });
 }
 
+/// Asked while blocks are appended, and while a store moves keys about, `find_all` gives all positions up
+/// to the head that was seen before, each once.
+pub fn find_all_grows_only_at_its_end<H: Harness>(h: &H)
+where
+    H::Store: Sync,
+{
+    let store = h.open();
+    let done = AtomicBool::new(false);
+    let mut at = Head::EMPTY;
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let head = h.block_on(store.head()).expect("a head");
+                    let all = store.find_all(body_key(7), Position(0), Position(u64::MAX));
+                    let found = h.block_on(all).expect("an answer");
+                    // Name 7 is at every third position.
+                    let expected: Vec<Position> =
+                        (0..).step_by(3).map(Position).take(found.len()).collect();
+                    assert_eq!(found, expected);
+                    let n_min = usize::try_from(head.size.div_ceil(3)).expect("small");
+                    assert!(found.len() >= n_min, "{} of {n_min}", found.len());
+                }
+            });
+        }
+        for _ in 0..200 {
+            let name = |position: u64| {
+                if position.is_multiple_of(3) {
+                    7
+                } else {
+                    position + 100
+                }
+            };
+            let names: Vec<u64> = (at.size..at.size + 4).map(name).collect();
+            at = h
+                .block_on(store.append(at, block(at, &names, 40)))
+                .expect("appended");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
 /// Of two appends to the same head exactly one succeeds; the other learns the new head.
 pub fn one_of_two_racing_appends_wins<H: Harness>(h: &H)
 where

@@ -5,6 +5,7 @@
 
 mod cases;
 mod concurrent;
+mod keyed;
 mod sample;
 
 use std::future::Future;
@@ -22,9 +23,13 @@ pub use cases::{
     marks_are_invisible, reads_are_bounded,
 };
 pub use concurrent::{
-    one_of_two_racing_appends_wins, readers_see_only_whole_durable_blocks, waiting_wakes_exactly,
+    find_all_grows_only_at_its_end, one_of_two_racing_appends_wins,
+    readers_see_only_whole_durable_blocks, waiting_wakes_exactly,
 };
-pub use sample::{SampleKeys, block, body_key, handle_key, record_body};
+pub use keyed::{
+    find_all_returns_every_position, find_all_without_erased, given_keys_are_as_good_as_found_ones,
+};
+pub use sample::{SampleKeys, block, body_key, handle_key, keys_of_block, record_body};
 
 /// A place where one store's data lives, which can be opened again and again.
 pub trait Harness: Sync {
@@ -53,6 +58,8 @@ macro_rules! contract_tests {
             get_keeps_the_order_asked erasing_leaves_zeros
             erasing_falls_back_to_an_earlier_record
             erasing_forbidden_records_changes_nothing largest_block marks_are_invisible
+            find_all_returns_every_position find_all_without_erased
+            given_keys_are_as_good_as_found_ones find_all_grows_only_at_its_end
             one_of_two_racing_appends_wins readers_see_only_whole_durable_blocks
             waiting_wakes_exactly);
     };

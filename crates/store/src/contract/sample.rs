@@ -2,7 +2,7 @@
 //!
 //! Apart from the cases because back ends use them in tests of their own.
 
-use chain::{BlockBuilder, Handle, Head, Institution, Record, Salt, Timestamp};
+use chain::{BlockBuilder, Handle, Head, Institution, Position, Record, Salt, Timestamp};
 
 use crate::{Key, Keys};
 
@@ -60,6 +60,16 @@ pub fn block(prev: Head, names: &[u64], body_len: usize) -> chain::Block {
             .expect("a record that fits");
     }
     builder.finish()
+}
+
+/// The keys of a block, as [`crate::EventStore::append_keyed`] takes them.
+pub fn keys_of_block(block: &chain::Block) -> Vec<(Key, Position)> {
+    let of_record = |record: &Record| {
+        let position = record.leaf.position;
+        let keys = SampleKeys.keys_of(record).into_iter();
+        keys.map(move |key| (key, position))
+    };
+    block.records().iter().flat_map(of_record).collect()
 }
 
 fn handle(name: u64) -> Handle {
