@@ -11,10 +11,11 @@ use ledger::state::{Fact, Need, RecordFact};
 use ledger::{Action, Actor, Body, Command, EventKind, Handle, Key, Rejection};
 use store::EventStore;
 
+use super::Engine;
+use super::execute::RELOADS_MAX;
 use super::fault::EngineFault;
 use super::load::History;
-use super::outcome::{ErasureScope, Mode, Outcome, Refused};
-use super::{Engine, RELOADS_MAX};
+use super::outcome::{ErasureScope, Outcome, Refused};
 
 /// What an erasure does.
 struct Erasure {
@@ -45,15 +46,9 @@ impl<S: EventStore> Engine<S> {
                 actor: Actor::Operator,
                 action: plan.action,
             };
-            let written = self
-                .submit(
-                    [command].into(),
-                    Mode::Each,
-                    plan.likely,
-                    Some(plan.positions),
-                )
+            let mut outcomes = self
+                .execute_erasure(command, plan.likely, plan.positions)
                 .await?;
-            let mut outcomes = self.with_old_receipts(written).await?;
             match outcomes.pop() {
                 // Somebody added to the account between the plan and its turn: plan again.
                 Some(Err(Refused::Rejected(Rejection::StaleRevision { .. }))) => {}

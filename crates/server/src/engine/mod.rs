@@ -1,11 +1,12 @@
 //! The engine: from commands to durable records, and nothing about gRPC.
 //!
-//! One direction: a caller's task loads the facts that its commands need (`load`), the one writer
-//! decides, appends and replies (`writer`), the caller fetches old receipts where a command was a
-//! repetition. `open` brings an engine up on a store; `join` is where the ledger's events meet the
+//! One direction: a caller's task loads the facts that its commands need (`execute`, `load`), the one
+//! writer decides, appends and replies (`writer`), the caller fetches old receipts where a command was
+//! a repetition. `open` brings an engine up on a store; `join` is where the ledger's events meet the
 //! chain's records.
 
 mod erasure;
+mod execute;
 mod fault;
 mod join;
 mod load;
@@ -20,26 +21,26 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use chain::Head;
 use ledger::event::LedgerOpened;
 use ledger::registry::Registry;
-use ledger::state::{Need, RecordFact};
+use ledger::state::RecordFact;
 use ledger::words::{Achievement, LearnerReference, PendingReason, RecordName};
 use ledger::{
     Action, Actor, Body, Command, Handle, KeySecret, Position, Refusal, Rejection, Revision, State,
     Timestamp,
 };
 use store::EventStore;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
+pub use execute::Prepared;
 pub use fault::EngineFault;
 pub use join::LedgerKeys;
 pub(crate) use join::event;
 use load::Loader;
 pub use open::Opened;
-use outcome::Written;
 pub use outcome::{Done, ErasureScope, Mode, Outcome, Receipt, Refused};
 use random::Random;
+use writer::Job;
 pub use writer::WriterOptions;
-use writer::{Job, Reply, Seen};
 
 /// What a reference leads to: the account's handle, its next revision, and why it is provisional if so.
 pub type Found = (Handle, Revision, Option<PendingReason>);
@@ -71,9 +72,6 @@ struct Published {
     head: Head,
     generation: u64,
 }
-
-/// How often facts may turn out stale or lacking before the caller is told to retry.
-const RELOADS_MAX: usize = 256;
 
 impl<S> Inner<S> {
     fn published(&self) -> Published {
@@ -130,138 +128,6 @@ impl<S: EventStore> Inner<S> {
 }
 
 impl<S: EventStore> Engine<S> {
-    /// Carries commands out, in order. Durable when it returns; one outcome a command.
-    ///
-    /// # Errors
-    /// A fault: nothing is known to be recorded, and sending the same again is safe.
-    pub async fn execute(
-        &self,
-        commands: Vec<Command>,
-        mode: Mode,
-    ) -> Result<Vec<Outcome>, EngineFault> {
-        let written = self
-            .submit(commands.into(), mode, BTreeSet::new(), None)
-            .await?;
-        self.with_old_receipts(written).await
-    }
-
-    /// Loads what the commands need, `likely` first, and has the writer decide, until it lacks nothing.
-    async fn submit(
-        &self,
-        commands: Arc<[Command]>,
-        mode: Mode,
-        likely: BTreeSet<Need>,
-        erase: Option<Vec<chain::Position>>,
-    ) -> Result<Vec<Result<Written, Refused>>, EngineFault> {
-        let mut lacking = likely;
-        let mut reloads = 0;
-        'again: while reloads < RELOADS_MAX {
-            let published = self.inner.published();
-            let (size, generation) = (published.head.size, published.generation);
-            let mut facts = Vec::new();
-            let mut scratch = published.base;
-            loop {
-                for loaded in self.inner.loader().load(&lacking).await? {
-                    scratch.load(loaded.fact.clone());
-                    facts.push(loaded);
-                }
-                lacking = discover(&scratch, &commands, self.now());
-                if !lacking.is_empty() {
-                    continue;
-                }
-                let (reply, replied) = oneshot::channel();
-                let job = Job {
-                    commands: Arc::clone(&commands),
-                    mode,
-                    facts: facts.clone(),
-                    seen: Seen { size, generation },
-                    erase: erase.clone(),
-                    reply,
-                };
-                self.send(job).await?;
-                match replied.await.map_err(|_| self.gone())?? {
-                    Reply::Outcomes(outcomes) => return Ok(outcomes),
-                    Reply::Lacking(need) => lacking = BTreeSet::from([need]),
-                    Reply::Stale => {
-                        reloads += 1;
-                        continue 'again;
-                    }
-                }
-                reloads += 1;
-                if reloads >= RELOADS_MAX {
-                    break 'again;
-                }
-            }
-        }
-        Err(EngineFault::Overloaded)
-    }
-
-    async fn send(&self, job: Job) -> Result<(), EngineFault> {
-        let jobs = self
-            .jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let jobs = jobs.ok_or_else(|| self.gone())?;
-        jobs.send(job).await.map_err(|_| self.gone())
-    }
-
-    fn gone(&self) -> EngineFault {
-        let reason = self.inner.stopped.borrow().clone();
-        EngineFault::Stopped {
-            reason: reason.unwrap_or_else(|| "it is shutting down".to_owned()),
-        }
-    }
-
-    async fn with_old_receipts(
-        &self,
-        written: Vec<Result<Written, Refused>>,
-    ) -> Result<Vec<Outcome>, EngineFault> {
-        let wanted = |outcome: &Result<Written, Refused>| {
-            outcome.as_ref().ok().and_then(|written| written.already)
-        };
-        let old: Vec<Position> = written.iter().filter_map(wanted).collect();
-        let mut old = self.receipts(&old).await?.into_iter();
-        let done = |written: Written| {
-            let already = written.again;
-            let receipts = if written.already.is_some() {
-                old.next().into_iter().collect()
-            } else {
-                written.receipts
-            };
-            let Written {
-                learner,
-                revision,
-                pending,
-                ..
-            } = written;
-            Done {
-                receipts,
-                already,
-                learner,
-                revision,
-                pending,
-            }
-        };
-        let mut done = done;
-        Ok(written
-            .into_iter()
-            .map(|outcome| outcome.map(&mut done))
-            .collect())
-    }
-
-    async fn receipts(&self, positions: &[Position]) -> Result<Vec<Receipt>, EngineFault> {
-        let positions: Vec<chain::Position> = positions
-            .iter()
-            .map(|position| chain::Position(position.0))
-            .collect();
-        let records = self.inner.store.get(&positions).await?;
-        Ok(records
-            .iter()
-            .map(|record| Receipt::of(&record.leaf, record.hash()))
-            .collect())
-    }
-
     /// The receipt of the record at a position.
     ///
     /// # Errors
@@ -451,20 +317,4 @@ impl<S: EventStore> Engine<S> {
             let _ = writer.await;
         }
     }
-}
-
-/// The facts that the commands still lack, decided one after the other as the writer will.
-fn discover(state: &State, commands: &[Command], at: Timestamp) -> BTreeSet<Need> {
-    let mut state = state.clone();
-    let mut lacking = BTreeSet::new();
-    for command in commands {
-        match ledger::decide(&state, command, at) {
-            Ok(decision) => decision.events.iter().for_each(|event| state.apply(event)),
-            Err(Refusal::Unloaded(need)) => {
-                lacking.insert(need);
-            }
-            Err(Refusal::Rejected(_)) => {}
-        }
-    }
-    lacking
 }

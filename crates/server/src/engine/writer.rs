@@ -28,7 +28,7 @@ use crate::causes;
 /// Work for the writer.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) commands: Arc<[Command]>,
+    pub(crate) commands: Arc<Vec<Command>>,
     pub(crate) mode: Mode,
     /// Facts that the commands need.
     pub(crate) facts: Vec<Loaded>,
