@@ -36,6 +36,7 @@ enum Tag {
     Content = 11,
     Reopened = 12,
     Erasures = 13,
+    Registry = 14,
 }
 
 impl KeySecret {
@@ -76,6 +77,12 @@ impl KeySecret {
     #[must_use]
     pub fn erasures(&self) -> Key {
         self.key(Tag::Erasures, &[])
+    }
+
+    /// The registry: every event without a learner, from the ledger's opening on.
+    #[must_use]
+    pub fn registry(&self) -> Key {
+        self.key(Tag::Registry, &[])
     }
 
     /// A learner's reopening after a separation.
@@ -187,10 +194,10 @@ fn tag_byte(tag: Tag) -> u8 {
 /// The keys under which an event is found. An erased one keeps those that its leaf alone gives.
 #[must_use]
 pub fn keys_of(secret: &KeySecret, event: &Event) -> Vec<Key> {
-    let mut keys = Vec::with_capacity(3);
     let Some(handle) = event.learner else {
-        return keys;
+        return vec![secret.registry()];
     };
+    let mut keys = Vec::with_capacity(3);
     keys.push(secret.learner(handle));
     let issuer = &event.issuer;
     let mut content = |achievement: &Achievement| {

@@ -46,6 +46,10 @@ pub(crate) fn handle(handle: Handle) -> chain::Handle {
     chain::Handle(handle.0)
 }
 
+/// Goes up whenever `ledger::keys_of` gives other keys for an event: 1 since events without a learner are
+/// found as the registry's.
+const SCHEME: u32 = 1;
+
 /// Tells a store the keys of each record. The secret that keys them lies in the first record.
 #[derive(Debug, Default)]
 pub struct LedgerKeys {
@@ -54,9 +58,15 @@ pub struct LedgerKeys {
 
 impl store::Keys for LedgerKeys {
     fn keys_of(&self, record: &Record) -> Vec<store::Key> {
-        // A body that does not decode has no keys; reading it reports the corruption.
         let Ok(event) = event(record) else {
-            return Vec::new();
+            // Reading a body that does not decode reports it. Opening reads the registry's, and must
+            // not miss one.
+            let secret = self.secret.get().filter(|_| record.leaf.learner.is_none());
+            return secret
+                .map(KeySecret::registry)
+                .map(store_key)
+                .into_iter()
+                .collect();
         };
         if let Body::LedgerOpened(opened) = &event.body {
             // The same record yields the same secret.
@@ -69,6 +79,10 @@ impl store::Keys for LedgerKeys {
             .into_iter()
             .map(store_key)
             .collect()
+    }
+
+    fn scheme(&self) -> u32 {
+        SCHEME
     }
 }
 

@@ -3,6 +3,9 @@
 //! Order, on a ledger that exists: the opening is read -> the registry is folded from its events -> an
 //! erasure whose event is durable but whose mark is not is carried out -> the writer starts. A crash in
 //! between leaves what the next opening does again.
+//!
+//! Of the log only the registry's events are read, which have a key of their own, and the last record: an
+//! opening takes as long as the registry is large, however many learners' records lie between.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
@@ -35,8 +38,8 @@ pub enum Opened {
     },
 }
 
-/// Bytes read at a time while folding the registry.
-const SCAN_BYTES: u64 = 4 << 20;
+/// Records of the registry in memory at a time: one may have as many bytes as a message.
+const FOLDED_AT_ONCE: usize = 32;
 /// Jobs that may wait for the writer; callers beyond wait themselves.
 const JOBS_MAX: usize = 1_024;
 
@@ -58,7 +61,7 @@ impl<S: EventStore> Engine<S> {
             return Ok((engine, Opened::Began));
         }
         let opened = opening(store.as_ref()).await?;
-        let (state, last_at) = folded(store.as_ref(), head).await?;
+        let (state, last_at) = folded(store.as_ref(), &opened, head).await?;
         let erased = redo_erasure(store.as_ref(), &opened, head).await?;
         let engine = start(store, clock, options, opened, state, head, last_at);
         Ok((
@@ -161,21 +164,25 @@ async fn opening<S: EventStore>(store: &S) -> Result<LedgerOpened, EngineFault> 
 }
 
 /// The registry as its events made it, and when the last record was made.
-async fn folded<S: EventStore>(store: &S, head: Head) -> Result<(State, Timestamp), EngineFault> {
+async fn folded<S: EventStore>(
+    store: &S,
+    opened: &LedgerOpened,
+    head: Head,
+) -> Result<(State, Timestamp), EngineFault> {
+    let key = join::store_key(KeySecret(opened.suppression_key).registry());
+    let end = Position(head.size);
+    let positions = store.find_all(key, Position(0), end).await?;
     let mut state = State::new();
-    let mut last_at = Timestamp(0);
-    let mut next = Position(0);
-    while next.0 < head.size {
-        for record in store.read(next, SCAN_BYTES).await? {
-            let position = record.leaf.position;
-            next = Position(position.0 + 1);
-            last_at = Timestamp(record.leaf.recorded_at.0);
-            if record.leaf.learner.is_none() {
-                let event = join::event(&record).map_err(EngineFault::decode(position.0))?;
-                state.apply_at(join::position(&record), &event);
-            }
+    for positions in positions.chunks(FOLDED_AT_ONCE) {
+        for record in store.get(positions).await? {
+            let position = join::position(&record);
+            let event = join::event(&record).map_err(EngineFault::decode(position.0))?;
+            state.apply_at(position, &event);
         }
     }
+    let last = store.get(&[Position(head.size - 1)]).await?;
+    let last = last.first().expect("a store answers every position");
+    let last_at = Timestamp(last.leaf.recorded_at.0);
     Ok((state.at_size(head.size).without_facts(), last_at))
 }
 
