@@ -148,6 +148,7 @@ fn batch(engine: &Bank, from: u64, learners: u64) -> Vec<Command> {
             learner,
             achievement: achievement(n),
             fresh,
+            register: None,
         })
     };
     (from..from + BATCH).map(submit).collect()

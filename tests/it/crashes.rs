@@ -171,6 +171,7 @@ async fn live(engine: &Engine<Witnessed>) {
             learner,
             achievement,
             fresh,
+            register: None,
         })
     };
     let name = |record_id: &str| RecordName {

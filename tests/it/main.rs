@@ -13,5 +13,6 @@ mod bank;
 mod crashes;
 mod fuzz;
 mod generated;
+mod newcomers;
 mod raw;
 mod tidy;

@@ -153,8 +153,11 @@ pub enum Action {
         learner: LearnerReference,
         /// What.
         achievement: Achievement,
-        /// The handle drawn in case that a provisional account must be opened.
+        /// The handle drawn in case that an account must be opened.
         fresh: Handle,
+        /// Attributes of the learner, to register and link the student number in the same block when it
+        /// is bound to no person yet; only with a student number.
+        register: Option<LearnerProfile>,
     },
     /// Replace a record's content.
     Supersede {
@@ -210,7 +213,8 @@ pub enum Action {
 pub struct Decision {
     /// Events to append, in one block, in order; the last is the one whose receipt answers.
     pub events: Vec<crate::Event>,
-    /// Set when nothing is to be appended: where it was recorded before.
+    /// Set when what was asked for was recorded before: where. Nothing is to be appended then, unless the
+    /// learner of a repeated record is registered on the way.
     pub already: Option<Position>,
     /// The learner concerned, as resolved.
     pub learner: Option<Handle>,

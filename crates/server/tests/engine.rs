@@ -159,6 +159,7 @@ impl Bank {
                 learner,
                 achievement,
                 fresh,
+                register: None,
             },
         )
     }

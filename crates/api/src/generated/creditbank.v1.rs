@@ -476,9 +476,11 @@ pub struct BatchSubmitRecordsRequest {
     /// Check only; record nothing.
     #[prost(bool, tag = "3")]
     pub validate_only: bool,
-    /// Learners to register, link and record in one block; at most one for each student number. One whose
-    /// number is bound already, or whose first record is refused, is left out without a word. Records that
-    /// waited under the number are bound.
+    /// Learners to register, link and record in one block with the first of their records that is taken; at
+    /// most one for each student number. One whose number is bound already, or whose records are all refused,
+    /// is left out without a word. Records that waited under the number are bound, also by a record that was
+    /// recorded before. Attributes that are refused (malformed, a document of somebody else) refuse the
+    /// records with them.
     #[prost(message, repeated, tag = "4")]
     pub new_learners: ::prost::alloc::vec::Vec<NewLearner>,
 }

@@ -7,12 +7,13 @@ use crate::codec;
 use crate::command::{Action, Decision};
 use crate::event::{
     AchievementReassigned, AchievementReceived, AchievementStatus, AchievementSuperseded, Body,
+    Event,
 };
 use crate::ids::{Handle, InstitutionId};
 use crate::rejection::{Rejection, Violation};
 use crate::shape;
 use crate::state::{Record, RecordFact, RecordStanding, Refusal};
-use crate::words::{Achievement, LearnerReference, RecordName};
+use crate::words::{Achievement, LearnerProfile, LearnerReference, RecordName, StudentNumber};
 
 pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal> {
     match action {
@@ -21,7 +22,18 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
             learner,
             achievement,
             fresh,
-        } => submit(by, issuer, learner, achievement, *fresh),
+            register,
+        } => {
+            let newcomer = match (learner, register) {
+                (LearnerReference::Student(student), Some(profile)) => Some(Newcomer {
+                    fresh: *fresh,
+                    student,
+                    profile,
+                }),
+                _ => None,
+            };
+            submit(by, issuer, learner, achievement, *fresh, newcomer)
+        }
         Action::Supersede {
             issuer,
             learner,
@@ -46,12 +58,21 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
     }
 }
 
+/// Whom to register with their first record.
+#[derive(Clone, Copy)]
+struct Newcomer<'a> {
+    fresh: Handle,
+    student: &'a StudentNumber,
+    profile: &'a LearnerProfile,
+}
+
 fn submit(
     by: &By<'_>,
     issuer: &InstitutionId,
     learner: &LearnerReference,
     achievement: &Achievement,
     fresh: Handle,
+    newcomer: Option<Newcomer<'_>>,
 ) -> Result<Decision, Refusal> {
     by.acting_for(issuer, false)?;
     by.may_name(learner)?;
@@ -64,15 +85,23 @@ fn submit(
         }
         Some(RecordFact::Held(record)) => {
             return repeated(by, record, learner, achievement)
-                .map_err(|refusal| beside_content(by, issuer, achievement, refusal));
+                .map_err(|refusal| beside_content(by, issuer, achievement, refusal))
+                .and_then(|decision| settled(by, decision, newcomer));
         }
     }
     let resolved = by
         .resolve(learner)
         .map_err(|refusal| beside_content(by, issuer, achievement, refusal))?;
-    let (handle, pending, mut events) = match resolved {
-        Resolved::Account(handle, pending) => (handle, pending, Vec::new()),
-        Resolved::Nobody(reference) => {
+    let (handle, pending, mut events) = match (resolved, newcomer) {
+        (Resolved::Account(handle, None), _) => (handle, None, Vec::new()),
+        (_, Some(newcomer)) => {
+            // Admission looks at the content after the account that must be opened first.
+            crate::admit::content_rules(by.state, issuer, achievement, by.at)
+                .map_err(|refusal| beside(refusal, newcomer.malformed()))?;
+            (fresh, None, newcomer.events(by)?)
+        }
+        (Resolved::Account(handle, pending), None) => (handle, pending, Vec::new()),
+        (Resolved::Nobody(reference), None) => {
             // Admission looks at the content after the account that must be opened first.
             crate::admit::content_rules(by.state, issuer, achievement, by.at)?;
             let pending = Some(reference.reason());
@@ -82,6 +111,37 @@ fn submit(
     let body = Body::AchievementRecorded(achievement.clone());
     events.push(by.event(issuer.clone(), Some(handle), body));
     Ok(Decision::record(events).pending(pending))
+}
+
+impl Newcomer<'_> {
+    fn malformed(&self) -> Vec<Violation> {
+        shape::learner_profile(self.profile, "profile")
+    }
+
+    fn events(&self, by: &By<'_>) -> Result<Vec<Event>, Refusal> {
+        by.open_person(self.fresh, self.student, self.profile)
+    }
+}
+
+/// A repetition whose record still waits: the newcomer is registered, which binds it.
+fn settled(
+    by: &By<'_>,
+    decision: Decision,
+    newcomer: Option<Newcomer<'_>>,
+) -> Result<Decision, Refusal> {
+    let (Some(_), Some(newcomer)) = (decision.pending, newcomer) else {
+        return Ok(decision);
+    };
+    let number = LearnerReference::Student(newcomer.student.clone());
+    if matches!(by.resolve(&number)?, Resolved::Account(_, None)) {
+        return Ok(decision);
+    }
+    Ok(Decision {
+        events: newcomer.events(by)?,
+        learner: Some(newcomer.fresh),
+        pending: None,
+        ..decision
+    })
 }
 
 /// The refusal, or what the content alone is refused for when that comes first.

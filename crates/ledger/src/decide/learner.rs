@@ -144,6 +144,23 @@ impl By<'_> {
         }
     }
 
+    /// The events that register a person under a student number that is bound to nobody. What waits under
+    /// the number is bound.
+    pub(super) fn open_person(
+        &self,
+        handle: Handle,
+        student: &StudentNumber,
+        profile: &LearnerProfile,
+    ) -> Result<Vec<Event>, Refusal> {
+        let registered = LearnerRegistered {
+            opening: Opening::Person(profile.clone()),
+            request_id: String::new(),
+        };
+        let mut events = vec![self.own_event(handle, Body::LearnerRegistered(registered))];
+        events.extend(bind_and_link(self, handle, student, &mut Vec::new())?);
+        Ok(events)
+    }
+
     /// The event that opens a provisional account.
     pub(super) fn open_provisional(&self, handle: Handle, of: ProvisionalReference) -> Event {
         let opening = Opening::Provisional(of);

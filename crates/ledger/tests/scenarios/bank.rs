@@ -86,7 +86,13 @@ impl Bank {
         self.carried = carried;
 
         if let Ok(decision) = &outcome {
-            let recorded = decision.events.is_empty() == decision.already.is_some();
+            let last = decision.events.last().map(|event| event.body.kind());
+            let recorded = match (decision.already, last) {
+                (already, None) => already.is_some(),
+                (None, Some(_)) => true,
+                // Of a repetition only its learner may be new.
+                (Some(_), Some(last)) => last == EventKind::IdentityLinked,
+            };
             assert!(recorded, "either recorded or already there: {decision:?}");
             self.append(&decision.events);
             gaps.iter().for_each(|gappy| self.agrees(gappy));

@@ -254,6 +254,10 @@ fn record_action(bank: &Bank, words: &Words<'_>, issuer: &InstitutionId) -> Opti
             learner: about().unwrap_or(LearnerReference::Handle(Handle([0; 16]))),
             achievement: achievement(words, &said()),
             fresh: words.option("fresh").map_or_else(|| drawn(bank), handle),
+            register: words
+                .words(1)
+                .contains(&"registering")
+                .then(|| attributes(words)),
         },
         "supersede" => Action::Supersede {
             issuer: said().issuer,
@@ -318,7 +322,15 @@ fn answer(outcome: Result<Decision, Rejection>, first: u64, bank: &Bank) -> Answ
         .pending
         .map_or_else(String::new, |why| format!(", {}", pending(why)));
     let text = match (decision.already, decision.events.as_slice()) {
-        (Some(position), _) => format!("already @{}{whose}{pending}", position.0),
+        (Some(position), []) => format!("already @{}{whose}{pending}", position.0),
+        (Some(position), events) => {
+            let last = bank.state.size() - 1;
+            format!(
+                "already @{}{whose}{pending}, and @{first} to @{last}: {}",
+                position.0,
+                kinds(events)
+            )
+        }
         (None, [_]) => format!("recorded @{first}{whose}{pending}"),
         (None, events) => {
             let last = bank.state.size() - 1;

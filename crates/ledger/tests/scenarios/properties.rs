@@ -28,6 +28,11 @@ const DOCUMENTS: [&str; 4] = [
     "pass:1/Ann/2000-02-29",
 ];
 const RECORDS: [&str; 4] = ["r1", "r2", "r3", "r4"];
+const PERSONS: [&str; 3] = [
+    "",
+    " name=Ann doc=id:1 born=2000-02-29",
+    " name=Bob doc=id:2 doc=id:1",
+];
 const CONTENTS: [&str; 9] = [
     "code=C1",
     "code=C1 grade=A",
@@ -69,6 +74,10 @@ fn about_records() -> BoxedStrategy<String> {
     prop_oneof![
         8 => (record(), learner(), select(&CONTENTS[..]))
             .prop_map(|(record, of, said)| format!("submit {record} for {of} {said}")),
+        3 => (record(), number(), select(&HANDLES[..4]), select(&PERSONS[..]), select(&CONTENTS[..]))
+            .prop_map(|(record, of, new, who, said)| {
+                format!("submit {record} for {of} registering fresh={new}{who} {said}")
+            }),
         4 => (record(), select(&CONTENTS[..]), seen())
             .prop_map(|(record, said, seen)| format!("supersede {record} {said}{seen} because so")),
         1 => (record(), learner(), select(&CONTENTS[..]))
@@ -81,13 +90,7 @@ fn about_records() -> BoxedStrategy<String> {
 }
 
 fn about_learners() -> BoxedStrategy<String> {
-    let person = select(
-        &[
-            "",
-            " name=Ann doc=id:1 born=2000-02-29",
-            " name=Bob doc=id:2 doc=id:1",
-        ][..],
-    );
+    let person = select(&PERSONS[..]);
     let numbers = collection::vec(number(), 0..2).prop_map(|numbers| numbers.join(" "));
     let request = select(&["", " request=q1", " request=q2"][..]);
     let own = (select(&HANDLES[..4]), numbers, person.clone(), request);

@@ -15,8 +15,8 @@ use super::{
     size, texts,
 };
 
-/// A submission: the command that records an achievement. `fresh` is the handle drawn in case that a
-/// provisional account must be opened.
+/// A submission: the command that records an achievement. `fresh` is the handle drawn in case that an
+/// account must be opened.
 ///
 /// # Errors
 /// [`Rejection::Malformed`] with every field that cannot be read.
@@ -37,6 +37,7 @@ pub fn submission(
         learner,
         achievement,
         fresh,
+        register: None,
     };
     problems.finish(action, content_shape)
 }

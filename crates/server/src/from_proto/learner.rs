@@ -210,7 +210,7 @@ fn document(wire: v1::Document) -> Document {
     }
 }
 
-fn student_number(
+pub(super) fn student_number(
     problems: &mut Problems,
     at: At<'_>,
     wire: v1::StudentNumber,
@@ -241,7 +241,7 @@ fn required_student(
     )
 }
 
-fn profile(problems: &mut Problems, wire: v1::LearnerProfile) -> LearnerProfile {
+pub(super) fn profile(problems: &mut Problems, wire: v1::LearnerProfile) -> LearnerProfile {
     let at = At::field("profile");
     LearnerProfile {
         names: texts(wire.names),

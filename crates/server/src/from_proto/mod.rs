@@ -7,6 +7,7 @@
 
 mod achievement;
 mod learner;
+mod newcomer;
 mod registry;
 
 use std::fmt;
@@ -21,6 +22,7 @@ pub use learner::{
     erasure, handle, learner_reference, link, merge, own_or_named, registration, separation,
     unlink, update,
 };
+pub use newcomer::NewLearners;
 pub use registry::{
     code_list, course, credit_unit, delegation, framework, institution, institution_or_acting,
     institution_state, window,

@@ -21,7 +21,7 @@ use crate::to_proto;
 pub(super) struct Item {
     /// The issuer's record id, as sent.
     pub(super) record_id: String,
-    /// The handle drawn for a provisional account.
+    /// The handle drawn in case that an account must be opened.
     pub(super) drawn: Option<Handle>,
     /// What is asked, or why it could not be read.
     pub(super) action: Result<Action, Explanation>,

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::batch::{Item, Manner};
 use super::{Caller, Context, done, opened_by_actor, refuse};
 use crate::engine::Mode;
-use crate::from_proto::{self, Change};
+use crate::from_proto::{self, Change, NewLearners};
 use crate::limits::Exceeded;
 use crate::status::{self, Explanation};
 use crate::to_proto;
@@ -43,6 +43,31 @@ macro_rules! several {
 }
 
 impl<S: EventStore> Records<S> {
+    /// The achievements of a call as items of a batch, each with its learner if they are to be registered
+    /// with it.
+    pub(super) fn items(
+        &self,
+        caller: &Caller,
+        achievements: Vec<v1::Achievement>,
+        new_learners: Vec<v1::NewLearner>,
+    ) -> Result<Vec<Item>, Status> {
+        self.0.check_count("achievements", achievements.len())?;
+        NewLearners::check_count(new_learners.len(), achievements.len()).map_err(refuse)?;
+        let new_learners = NewLearners::read(new_learners, &caller.acting).map_err(refuse)?;
+        let item = |wire| {
+            let item = self.item(caller, wire)?;
+            let joined = |action| {
+                let joined = new_learners.join(action);
+                joined.map_err(|rejection| Explanation::from(&rejection))
+            };
+            Ok(Item {
+                action: item.action.and_then(joined),
+                ..item
+            })
+        };
+        achievements.into_iter().map(item).collect()
+    }
+
     /// One achievement as an item of a batch.
     fn item(&self, caller: &Caller, wire: v1::Achievement) -> Result<Item, Status> {
         let drawn = self
@@ -159,13 +184,7 @@ impl<S: EventStore> RecordService for Records<S> {
         request: Request<v1::BatchSubmitRecordsRequest>,
     ) -> Result<Response<v1::BatchSubmitRecordsResponse>, Status> {
         let (caller, wire) = opened_by_actor(request)?;
-        self.0
-            .check_count("achievements", wire.achievements.len())?;
-        let items = wire
-            .achievements
-            .into_iter()
-            .map(|wire| self.item(&caller, wire));
-        let items = items.collect::<Result<Vec<Item>, Status>>()?;
+        let items = self.items(&caller, wire.achievements, wire.new_learners)?;
         let manner = Manner {
             atomic: wire.atomic,
             validate_only: wire.validate_only,

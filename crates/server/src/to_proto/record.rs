@@ -222,7 +222,8 @@ mod tests {
                 issuer,
                 learner,
                 achievement: content,
-                fresh
+                fresh,
+                register: None,
             }
         );
     }

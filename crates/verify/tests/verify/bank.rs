@@ -390,6 +390,7 @@ pub(crate) fn submit(
         learner,
         achievement,
         fresh: handle(fresh),
+        register: None,
     }
 }
 
