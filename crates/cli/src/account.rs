@@ -9,11 +9,11 @@ use api::v1;
 
 use crate::args::value::Identity;
 use crate::args::{BalanceArgs, Global, StatementArgs};
-use crate::client::Client;
 use crate::error::Failure;
 use crate::output;
 use crate::table::{Reader, Rows, facts};
 use crate::wire::{Balance, Entry, FromWire, Level, Statement};
+use client::Client;
 
 /// Entries asked for at a time.
 const PAGE_SIZE: u32 = 1000;
@@ -76,8 +76,8 @@ pub(crate) async fn fetch_balance(
         learner,
         ..Default::default()
     };
-    let response = client.accounts().get_balance(request).await?;
-    Ok(Balance::from_wire(response.into_inner()))
+    let response = client.call(request).await?;
+    Ok(Balance::from_wire(response))
 }
 
 /// Asks for a statement, page by page.
@@ -85,7 +85,6 @@ pub(crate) async fn fetch_statement(
     client: &Client,
     learner: Option<v1::LearnerReference>,
 ) -> Result<Statement, Failure> {
-    let mut accounts = client.accounts();
     let mut request = v1::GetStatementRequest {
         learner,
         page_size: PAGE_SIZE,
@@ -94,7 +93,7 @@ pub(crate) async fn fetch_statement(
     };
     let mut whole: Option<Statement> = None;
     loop {
-        let page = accounts.get_statement(request.clone()).await?.into_inner();
+        let page = client.call(request.clone()).await?;
         request.page_token.clone_from(&page.next_page_token);
         let page = Statement::from_wire(page);
         match &mut whole {
@@ -126,12 +125,7 @@ impl Labels {
             code: "isced-f-2013".to_owned(),
             ..Default::default()
         };
-        let list = client
-            .registry()
-            .get_code_list(request)
-            .await?
-            .into_inner()
-            .code_list;
+        let list = client.call(request).await?.code_list;
         let entries = list.unwrap_or_default().entries;
         Ok(Self(
             entries

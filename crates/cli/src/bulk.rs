@@ -8,6 +8,7 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
+use client::Client;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -16,7 +17,6 @@ use crate::error::{Failure, Refusal};
 use crate::input::Lines;
 use crate::lines::{self, Unreadable};
 use crate::progress::Progress;
-use crate::retry::retrying;
 
 /// Calls on their way at a time.
 const IN_FLIGHT: usize = 16;
@@ -40,17 +40,19 @@ pub(crate) enum LineResult<R> {
 /// [`Failure`] when the file cannot be read, or `report` fails.
 pub(crate) async fn each_line<T, R, F, Fut>(
     path: &Path,
+    client: &Client,
     call: F,
     mut report: impl FnMut(&Progress, u64, LineResult<R>) -> Result<(), Failure>,
 ) -> Result<u64, Failure>
 where
-    T: DeserializeOwned + Clone + Send + Sync + 'static,
+    T: DeserializeOwned + Send + Sync + 'static,
     R: Send + 'static,
-    F: Fn(T) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, Status>> + Send + 'static,
+    F: Fn(Client, T) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Refusal>> + Send + 'static,
 {
     let mut lines = Lines::open(path).await?;
     let progress = Progress::over(lines.bytes_total);
+    let client = progress.watching(client, RETRY_FOR);
     let mut under_way: VecDeque<(u64, u64, JoinHandle<LineResult<R>>)> = VecDeque::new();
     let mut done = 0;
     loop {
@@ -62,8 +64,8 @@ where
                 continue;
             }
             let content = line.content;
-            let (call, progress) = (call.clone(), progress.clone());
-            let task = tokio::spawn(async move { one(content, call, &progress).await });
+            let (call, client) = (call.clone(), client.clone());
+            let task = tokio::spawn(async move { one(content, |value| call(client, value)).await });
             under_way.push_back((line.number, line.bytes, task));
         }
         let Some((number, bytes, task)) = under_way.pop_front() else {
@@ -80,22 +82,18 @@ where
     Ok(done)
 }
 
-async fn one<T, R, F, Fut>(
-    content: Result<Vec<u8>, Unreadable>,
-    call: F,
-    progress: &Progress,
-) -> LineResult<R>
+async fn one<T, R, F, Fut>(content: Result<Vec<u8>, Unreadable>, call: F) -> LineResult<R>
 where
-    T: DeserializeOwned + Clone,
-    F: Fn(T) -> Fut,
-    Fut: Future<Output = Result<R, Status>>,
+    T: DeserializeOwned,
+    F: FnOnce(T) -> Fut,
+    Fut: Future<Output = Result<R, Refusal>>,
 {
     let read = content.and_then(|bytes| lines::parse::<T>(lines::decode(&bytes)?));
     match read {
         Err(unreadable) => LineResult::Unreadable(unreadable),
-        Ok(value) => match retrying(RETRY_FOR, progress, || call(value.clone())).await {
+        Ok(value) => match call(value).await {
             Ok(answer) => LineResult::Answer(answer),
-            Err(status) => LineResult::Refused(Refusal::new(&status)),
+            Err(refusal) => LineResult::Refused(refusal),
         },
     }
 }

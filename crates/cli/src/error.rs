@@ -3,13 +3,15 @@
 //! Apart from the commands so that every one of them says "no" in the same words and with the same
 //! exit status: 1 when the answer was no, 2 when the question could not be asked.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+pub(crate) use client::Refusal;
+use client::{ConnectError, Field};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
-use tonic_types::StatusExt;
 
 /// Exit status: something was refused or found wrong.
 pub(crate) const REFUSED: u8 = 1;
@@ -36,65 +38,14 @@ pub(crate) enum Failure {
     Output(io::Error),
 }
 
-/// A gRPC status taken apart.
-#[derive(Debug, Clone)]
-pub(crate) struct Refusal {
-    /// The code.
-    pub(crate) code: Code,
-    /// Stable reason; empty when the server gave none.
-    pub(crate) reason: String,
-    /// The sentence.
-    pub(crate) message: String,
-    /// Malformed fields: path and problem.
-    pub(crate) fields: Vec<(String, String)>,
-    /// Details for programs.
-    pub(crate) metadata: Vec<(String, String)>,
-}
-
-impl Refusal {
-    /// Takes a status apart.
-    pub(crate) fn new(status: &Status) -> Self {
-        let info = status.get_details_error_info();
-        let bad = status.get_details_bad_request();
-        let violations = bad.map(|bad| bad.field_violations).unwrap_or_default();
-        let mut metadata: Vec<_> = info.iter().flat_map(|info| info.metadata.clone()).collect();
-        metadata.sort();
-        Self {
-            code: status.code(),
-            reason: info.map(|info| info.reason).unwrap_or_default(),
-            message: sentence(status),
-            fields: violations
-                .into_iter()
-                .map(|violation| (violation.field, violation.description))
-                .collect(),
-            metadata,
-        }
-    }
-
-    /// What a person can do about a code that says nothing of the request itself.
-    fn hint(&self) -> Option<&'static str> {
-        match self.code {
-            Code::Unavailable => Some("try again in a moment; sending the same again is safe"),
-            Code::Unimplemented => Some("the server is of another version than this program"),
-            Code::DataLoss => Some("the operator should run `creditbank verify` on the ledger"),
-            Code::Unauthenticated => Some("say who acts with --as or --institution"),
-            _ => None,
-        }
-    }
-
-    /// Whether the server judged the request, rather than failing.
-    pub(crate) fn is_an_answer(&self) -> bool {
-        matches!(
-            self.code,
-            Code::InvalidArgument
-                | Code::NotFound
-                | Code::AlreadyExists
-                | Code::PermissionDenied
-                | Code::FailedPrecondition
-                | Code::Aborted
-                | Code::OutOfRange
-                | Code::ResourceExhausted
-        )
+/// What a person can do about a code that says nothing of the request itself.
+fn hint(refusal: &Refusal) -> Option<&'static str> {
+    match refusal.code {
+        Code::Unavailable => Some("try again in a moment; sending the same again is safe"),
+        Code::Unimplemented => Some("the server is of another version than this program"),
+        Code::DataLoss => Some("the operator should run `creditbank verify` on the ledger"),
+        Code::Unauthenticated => Some("say who acts with --as or --institution"),
+        _ => None,
     }
 }
 
@@ -116,10 +67,10 @@ impl Failure {
     /// For programs: one object.
     pub(crate) fn to_json(&self) -> Value {
         let (kind, reason, fields, metadata) = match self {
-            Self::Usage(_) => ("usage", "", Vec::new(), Vec::new()),
-            Self::NoServer { .. } => ("no_server", "", Vec::new(), Vec::new()),
-            Self::Unexpected(_) => ("unexpected", "", Vec::new(), Vec::new()),
-            Self::Output(_) => ("output", "", Vec::new(), Vec::new()),
+            Self::Usage(_) => ("usage", "", Vec::new(), BTreeMap::new()),
+            Self::NoServer { .. } => ("no_server", "", Vec::new(), BTreeMap::new()),
+            Self::Unexpected(_) => ("unexpected", "", Vec::new(), BTreeMap::new()),
+            Self::Output(_) => ("output", "", Vec::new(), BTreeMap::new()),
             Self::Refused(refusal) => (
                 "refused",
                 refusal.reason.as_str(),
@@ -129,7 +80,7 @@ impl Failure {
         };
         let fields: Vec<Value> = fields
             .into_iter()
-            .map(|(field, problem)| json!({ "field": field, "problem": problem }))
+            .map(|field| json!({ "field": field.path, "problem": field.problem }))
             .collect();
         let metadata: serde_json::Map<String, Value> = metadata
             .into_iter()
@@ -156,48 +107,60 @@ impl fmt::Display for Failure {
                     "  start one with `creditbank serve`, or name another with --server URL"
                 )
             }
-            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Refused(refusal) => explain(refusal, f),
             Self::Output(error) => write!(f, "the output could not be written: {error}"),
         }
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.fields.len(), self.message.as_str()) {
-            (0 | 1, "") => write!(f, "the server answered {:?}", self.code)?,
-            (0 | 1, message) => f.write_str(message)?,
-            (count, _) => write!(f, "{count} fields need mending")?,
-        }
-        for (field, problem) in &self.fields {
-            write!(f, "\n  field   {field}")?;
-            if self.fields.len() > 1 || !self.message.contains(problem.as_str()) {
-                write!(f, ": {problem}")?;
-            }
-        }
-        if !self.reason.is_empty() {
-            write!(f, "\n  reason  {}", self.reason)?;
-        }
-        if let Some(hint) = self.hint() {
-            write!(f, "\n  hint    {hint}")?;
-        }
-        Ok(())
+/// A refusal with its fields, its reason and what to do.
+fn explain(refusal: &Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let message = refusal.message.as_str();
+    match (refusal.fields.len(), message) {
+        (0 | 1, "") => write!(f, "the server answered {:?}", refusal.code)?,
+        (0 | 1, message) => f.write_str(message)?,
+        (count, _) => write!(f, "{count} fields need mending")?,
     }
+    for Field { path, problem } in &refusal.fields {
+        write!(f, "\n  field   {path}")?;
+        if refusal.fields.len() > 1 || !message.contains(problem.as_str()) {
+            write!(f, ": {problem}")?;
+        }
+    }
+    if !refusal.reason.is_empty() {
+        write!(f, "\n  reason  {}", refusal.reason)?;
+    }
+    if let Some(hint) = hint(refusal) {
+        write!(f, "\n  hint    {hint}")?;
+    }
+    Ok(())
 }
 
 impl std::error::Error for Failure {}
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self::Refused(Box::new(Refusal::new(&status)))
+        Self::from(Refusal::new(&status))
     }
 }
 
-/// What a status says. One with a source was made on this side, out of a broken connection.
-fn sentence(status: &Status) -> String {
-    match std::error::Error::source(status) {
-        Some(source) => format!("the server cannot be reached: {}", root_cause(source)),
-        None => status.message().to_owned(),
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NoServer { server, cause, .. } => Self::NoServer { server, cause },
+            ConnectError::Address(_) => Self::Usage(
+                error
+                    .to_string()
+                    .replace("say http://", "say --server http://"),
+            ),
+            ConnectError::Tls | ConnectError::Identity(_) => Self::Usage(error.to_string()),
+        }
     }
 }
 
@@ -210,15 +173,6 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
-}
-
-/// The innermost cause of an error: what the operating system said, without the layers around it.
-pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    plain(innermost).to_lowercase()
 }
 
 /// Without the system's number, which says nothing to a registrar.

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use crate::args::Global;
 use crate::args::value::Identity;
-use crate::client::Client;
 use crate::error::Failure;
 use crate::output;
 use crate::wire::{FromWire, Head};
+use client::Client;
 
 /// Runs `head`.
 ///

@@ -8,8 +8,9 @@ use std::path::Path;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
-use crate::error::{Failure, root_cause};
+use crate::error::Failure;
 use crate::lines::{LINE_BYTES_MAX, Unreadable};
+use client::root_cause;
 
 const READ_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];

@@ -8,12 +8,12 @@ use api::v1;
 
 use crate::args::value::Identity;
 use crate::args::{Description, Global, InstitutionCommand, RegisterInstitution};
-use crate::client::Client;
 use crate::error::Failure;
 use crate::publish::publish_file;
 use crate::table::{Reader, Rows, facts};
 use crate::wire::{FromWire, Institution, Receipt, RegistryFile, Scope, Span, ToWire};
 use crate::{input, output};
+use client::Client;
 
 /// Institutions asked for at a time.
 const PAGE_SIZE: u32 = 1000;
@@ -79,11 +79,7 @@ pub(crate) async fn run(
                 until: args.until.clone().unwrap_or_default(),
             };
             let request: v1::DelegateInstitutionRequest = delegation.to_wire();
-            let answer = client
-                .registry()
-                .delegate_institution(request)
-                .await?
-                .into_inner();
+            let answer = client.call(request).await?;
             shown.changed(answer.institution, answer.receipt)?;
         }
         InstitutionCommand::List => list(global, &client).await?,
@@ -152,11 +148,7 @@ async fn register(
     let request = v1::RegisterInstitutionRequest {
         institution: Some(institution.to_send()),
     };
-    let answer = client
-        .registry()
-        .register_institution(request)
-        .await?
-        .into_inner();
+    let answer = client.call(request).await?;
     shown.changed(answer.institution, answer.receipt)
 }
 
@@ -170,21 +162,13 @@ async fn update(
         institution_id: id.to_owned(),
         ..Default::default()
     };
-    let answer = client
-        .registry()
-        .get_institution(request)
-        .await?
-        .into_inner();
+    let answer = client.call(request).await?;
     let mut institution = Institution::from_wire(answer.institution.unwrap_or_default());
     apply(&mut institution, given);
     let request = v1::UpdateInstitutionRequest {
         institution: Some(institution.to_send()),
     };
-    let answer = client
-        .registry()
-        .update_institution(request)
-        .await?
-        .into_inner();
+    let answer = client.call(request).await?;
     shown.changed(answer.institution, answer.receipt)
 }
 
@@ -202,11 +186,7 @@ async fn change_state(
         reason: reason.to_owned(),
         successor_id: successor.unwrap_or_default(),
     };
-    let answer = client
-        .registry()
-        .change_institution_state(request)
-        .await?
-        .into_inner();
+    let answer = client.call(request).await?;
     shown.changed(answer.institution, answer.receipt)
 }
 
@@ -215,11 +195,7 @@ async fn show(shown: &Shown<'_>, client: &Client, id: &str) -> Result<(), Failur
         institution_id: id.to_owned(),
         ..Default::default()
     };
-    let answer = client
-        .registry()
-        .get_institution(request)
-        .await?
-        .into_inner();
+    let answer = client.call(request).await?;
     shown.changed(answer.institution, None)
 }
 
@@ -232,11 +208,7 @@ async fn list(global: &Global, client: &Client) -> Result<(), Failure> {
     let mut rows = Rows::new(&["institution", "name", "kind", "region", "parent", "state"]);
     let reader = Reader::new(global.language.as_deref());
     loop {
-        let page = client
-            .registry()
-            .list_institutions(request.clone())
-            .await?
-            .into_inner();
+        let page = client.call(request.clone()).await?;
         for institution in page.institutions.into_iter().map(Institution::from_wire) {
             if global.json {
                 output::json(&institution)?;

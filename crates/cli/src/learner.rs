@@ -11,11 +11,11 @@ use api::v1;
 use crate::args::value::Identity;
 use crate::args::{Erase, Global, LearnerCommand, LearnerId, ProfileArgs, RegisterLearners, Scope};
 use crate::bulk::{LineResult, each_line};
-use crate::client::Client;
 use crate::error::{Failure, REFUSED};
 use crate::table::facts;
 use crate::wire::{AccountChange, FromWire, Learner, RegisterLearner, ToWire};
 use crate::{output, pending};
+use client::Client;
 
 /// Runs `learner`.
 ///
@@ -31,7 +31,6 @@ pub(crate) async fn run(global: &Global, command: &LearnerCommand) -> Result<Exi
         somebody(args)?;
     }
     let client = Client::connect(&global.server, &identity).await?;
-    let mut learners = client.learners();
     let change = match command {
         LearnerCommand::Register(args) => match &args.file {
             Some(path) => return register_file(global, &client, path).await,
@@ -45,7 +44,7 @@ pub(crate) async fn run(global: &Global, command: &LearnerCommand) -> Result<Exi
             let request = v1::UnlinkIdentityRequest {
                 student: Some(args.number.clone()),
             };
-            learners.unlink_identity(request).await?.into_inner().change
+            client.call(request).await?.change
         }
         LearnerCommand::Show(id) => return show(global, &client, id).await,
         LearnerCommand::Pending => return pending::list(global, &client).await,
@@ -56,11 +55,7 @@ pub(crate) async fn run(global: &Global, command: &LearnerCommand) -> Result<Exi
                 from_handle: args.from.clone(),
                 reason: args.reason.clone(),
             };
-            learners
-                .separate_learners(request)
-                .await?
-                .into_inner()
-                .change
+            client.call(request).await?.change
         }
         LearnerCommand::Erase(args) => return erase(global, &client, args).await,
     };
@@ -93,29 +88,17 @@ async fn register(
         students: args.students.clone(),
         request_id: args.request_id.clone().unwrap_or_default(),
     };
-    Ok(client
-        .learners()
-        .register_learner(request)
-        .await?
-        .into_inner()
-        .change)
+    Ok(client.call(request).await?.change)
 }
 
 /// Registers a learner a line.
 async fn register_file(global: &Global, client: &Client, path: &Path) -> Result<ExitCode, Failure> {
-    let client = client.clone();
-    let call = move |learner: RegisterLearner| {
-        let mut learners = client.learners();
-        async move {
-            let request: v1::RegisterLearnerRequest = learner.to_wire();
-            learners
-                .register_learner(request)
-                .await
-                .map(|answer| answer.into_inner().change)
-        }
+    let call = |client: Client, learner: RegisterLearner| async move {
+        let request: v1::RegisterLearnerRequest = learner.to_wire();
+        Ok(client.call(request).await?.change)
     };
     let mut bad: u64 = 0;
-    let lines = each_line(path, call, |progress, line, result| {
+    let lines = each_line(path, client, call, |progress, line, result| {
         let (value, text) = match result {
             LineResult::Answer(change) => {
                 let change = AccountChange::from_wire(change.unwrap_or_default());
@@ -170,12 +153,11 @@ async fn update(
     id: &LearnerId,
     given: &ProfileArgs,
 ) -> Result<Option<v1::AccountChange>, Failure> {
-    let mut learners = client.learners();
     let request = v1::GetLearnerRequest {
         learner: id.reference(),
         ..Default::default()
     };
-    let found = learners.get_learner(request).await?.into_inner();
+    let found = client.call(request).await?;
     let mut profile = found.profile.unwrap_or_default();
     apply(&mut profile, given);
     let request = v1::UpdateLearnerRequest {
@@ -183,7 +165,7 @@ async fn update(
         profile: Some(profile),
         expected_revision: Some(found.revision),
     };
-    Ok(learners.update_learner(request).await?.into_inner().change)
+    Ok(client.call(request).await?.change)
 }
 
 /// Links a student number.
@@ -196,12 +178,7 @@ pub(crate) async fn link(
         learner,
         student: Some(student),
     };
-    Ok(client
-        .learners()
-        .link_identity(request)
-        .await?
-        .into_inner()
-        .change)
+    Ok(client.call(request).await?.change)
 }
 
 /// Merges one account into another.
@@ -217,12 +194,7 @@ pub(crate) async fn merge(
         reason: reason.to_owned(),
         expected_revision: None,
     };
-    Ok(client
-        .learners()
-        .merge_learners(request)
-        .await?
-        .into_inner()
-        .change)
+    Ok(client.call(request).await?.change)
 }
 
 async fn show(global: &Global, client: &Client, id: &LearnerId) -> Result<ExitCode, Failure> {
@@ -230,7 +202,7 @@ async fn show(global: &Global, client: &Client, id: &LearnerId) -> Result<ExitCo
         learner: id.reference(),
         ..Default::default()
     };
-    let learner = client.learners().get_learner(request).await?.into_inner();
+    let learner = client.call(request).await?;
     let learner = Learner::from_wire(learner);
     if global.json {
         output::json(&learner)?;
@@ -313,7 +285,7 @@ async fn erase(global: &Global, client: &Client, args: &Erase) -> Result<ExitCod
         learner_handle: args.handle.clone(),
         scope: i32::from(scope),
     };
-    let answer = client.learners().erase_learner(request).await?.into_inner();
+    let answer = client.call(request).await?;
     let change = AccountChange::from_wire(answer.change.unwrap_or_default());
     if global.json {
         output::json(

@@ -6,7 +6,6 @@
 mod account;
 mod args;
 mod bulk;
-mod client;
 mod demo;
 mod error;
 mod head;
@@ -21,7 +20,6 @@ mod pending;
 mod progress;
 mod publish;
 mod records;
-mod retry;
 mod serve;
 mod submit;
 mod supersede;

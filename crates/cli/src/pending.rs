@@ -9,12 +9,12 @@ use api::v1;
 use api::v1::learner_reference::Reference;
 
 use crate::args::{Bind, Global};
-use crate::client::Client;
 use crate::error::Failure;
 use crate::learner::{link, merge};
 use crate::output;
 use crate::table::Rows;
 use crate::wire::{DocumentIdentity, FromWire, LearnerReference, Pending};
+use client::Client;
 
 /// Accounts asked for at a time.
 const PAGE_SIZE: u32 = 1000;
@@ -43,12 +43,7 @@ pub(crate) async fn bind(
         learner: args.learner.reference(),
         ..Default::default()
     };
-    let into = client
-        .learners()
-        .get_learner(request)
-        .await?
-        .into_inner()
-        .learner_handle;
+    let into = client.call(request).await?.learner_handle;
     merge(client, &args.pending, &into, &args.reason).await
 }
 
@@ -61,11 +56,7 @@ pub(crate) async fn fetch_pending(client: &Client) -> Result<Vec<v1::PendingLear
     };
     let mut all = Vec::new();
     loop {
-        let page = client
-            .learners()
-            .list_pending_learners(request.clone())
-            .await?
-            .into_inner();
+        let page = client.call(request.clone()).await?;
         all.extend(page.learners);
         if page.next_page_token.is_empty() {
             return Ok(all);

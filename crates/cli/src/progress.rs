@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use client::{Attempt, Client, Patience};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Failure;
@@ -59,7 +60,7 @@ impl Progress {
     }
 
     /// The server does not answer; said once an outage.
-    pub(crate) fn unreachable(&self, retry_for: Duration) {
+    fn unreachable(&self, retry_for: Duration) {
         if !self.outage.swap(true, Ordering::Relaxed) {
             let time = seconds(retry_for);
             self.note(&format!(
@@ -69,10 +70,24 @@ impl Progress {
     }
 
     /// The server answers again.
-    pub(crate) fn reached(&self) {
+    fn reached(&self) {
         if self.outage.swap(false, Ordering::Relaxed) {
             self.note("the server answers again");
         }
+    }
+
+    /// The client, whose outages a person hears of.
+    pub(crate) fn watching(&self, client: &Client, retry_for: Duration) -> Client {
+        let patience = Patience {
+            retry_for,
+            ..client.patience()
+        };
+        let progress = self.clone();
+        let heard = move |attempt: Attempt<'_>| match attempt {
+            Attempt::Failed { .. } => progress.unreachable(retry_for),
+            Attempt::Answered => progress.reached(),
+        };
+        client.with_patience(patience).observed_by(heard)
     }
 
     /// Takes the bar away; says how long it took.

@@ -9,10 +9,10 @@ use api::v1;
 
 use crate::args::Global;
 use crate::args::value::Identity;
-use crate::client::Client;
 use crate::error::{Failure, REFUSED, Refusal};
 use crate::output;
 use crate::wire::{RegistryFile, ToWire};
+use client::Client;
 
 /// Publishes a file and shows what became of each table.
 ///
@@ -86,17 +86,14 @@ pub(crate) async fn publish(
 ) -> Result<(), Failure> {
     let before = client.head().await?.size;
     let step = |kind, name, result| step(before, kind, name, result);
-    let mut registry = client.registry();
     for institution in &file.institution {
         let sent = Some(institution.to_send());
         let result = if update {
             let request = v1::UpdateInstitutionRequest { institution: sent };
-            let answer = registry.update_institution(request).await;
-            answer.map(|answer| answer.into_inner().receipt)
+            client.call(request).await.map(|answer| answer.receipt)
         } else {
             let request = v1::RegisterInstitutionRequest { institution: sent };
-            let answer = registry.register_institution(request).await;
-            answer.map(|answer| answer.into_inner().receipt)
+            client.call(request).await.map(|answer| answer.receipt)
         };
         report(step(
             "institution",
@@ -107,11 +104,11 @@ pub(crate) async fn publish(
     for delegation in &file.delegation {
         let name = format!("{} for {}", delegation.delegate_id, delegation.issuer_id);
         let request: v1::DelegateInstitutionRequest = delegation.clone().to_wire();
-        let answer = registry.delegate_institution(request).await;
+        let answer = client.call(request).await;
         report(step(
             "delegation",
             name,
-            answer.map(|answer| answer.into_inner().receipt),
+            answer.map(|answer| answer.receipt),
         )?)?;
     }
     for course in &file.course {
@@ -119,20 +116,16 @@ pub(crate) async fn publish(
         let request = v1::PublishCourseRequest {
             course: Some(course.clone().to_wire()),
         };
-        let mut registry = publisher(client, &course.institution_id)?.registry();
-        let answer = registry.publish_course(request).await;
-        report(step(
-            "course",
-            name,
-            answer.map(|answer| answer.into_inner().receipt),
-        )?)?;
+        let publisher = publisher(client, &course.institution_id)?;
+        let answer = publisher.call(request).await;
+        report(step("course", name, answer.map(|answer| answer.receipt))?)?;
     }
     for window in &file.window {
         let request = v1::PublishIntakeWindowRequest {
             window: Some(window.clone().to_wire()),
         };
-        let answer = registry.publish_intake_window(request).await;
-        let receipt = answer.map(|answer| answer.into_inner().receipt);
+        let answer = client.call(request).await;
+        let receipt = answer.map(|answer| answer.receipt);
         report(step("window", window.window_id.clone(), receipt)?)?;
     }
     Ok(())
@@ -143,7 +136,7 @@ fn publisher(client: &Client, institution_id: &str) -> Result<Client, Failure> {
     if institution_id.is_empty() {
         return Ok(client.clone());
     }
-    client.acting_as(&Identity::Institution(institution_id.to_owned()))
+    Ok(client.acting_as(&Identity::Institution(institution_id.to_owned()))?)
 }
 
 /// A refusal is the table's; anything else ends the file. A receipt from below the size that the ledger
@@ -152,14 +145,12 @@ fn step(
     before: u64,
     kind: &'static str,
     name: String,
-    result: Result<Option<v1::Receipt>, tonic::Status>,
+    result: Result<Option<v1::Receipt>, Refusal>,
 ) -> Result<Step, Failure> {
     let result = match result {
         Ok(receipt) => Ok(receipt.map(|receipt| receipt.position)),
-        Err(status) => match Failure::from(status) {
-            Failure::Refused(refusal) if refusal.is_an_answer() => Err(*refusal),
-            other => return Err(other),
-        },
+        Err(refusal) if refusal.is_an_answer() => Err(refusal),
+        Err(other) => return Err(other.into()),
     };
     let already_so = matches!(&result, Ok(Some(position)) if *position < before);
     Ok(Step {

@@ -10,13 +10,13 @@ use api::v1::learner_reference::Reference;
 
 use crate::account::level;
 use crate::args::{ActingArgs, Global, List, Named, Reassign, RecordsCommand, Withdraw};
-use crate::client::Client;
 use crate::error::{Failure, REFUSED};
 use crate::input::Lines;
 use crate::submit::{OutcomeLine, Tally, acting};
 use crate::table::{Reader, Rows, facts};
 use crate::wire::{Achievement, FromWire, Record, Version};
 use crate::{lines, output, supersede};
+use client::Client;
 
 /// Records asked for at a time.
 const PAGE_SIZE: u32 = 500;
@@ -61,7 +61,7 @@ pub(crate) async fn run(global: &Global, command: &RecordsCommand) -> Result<Exi
 
 pub(crate) async fn connect(global: &Global, acts: &ActingArgs) -> Result<Client, Failure> {
     let identity = acting(global, acts.institution.as_deref())?;
-    Client::connect(&global.server, &identity).await
+    Ok(Client::connect(&global.server, &identity).await?)
 }
 
 fn name(named: &Named) -> v1::RecordName {
@@ -96,11 +96,7 @@ async fn list(global: &Global, args: &List) -> Result<ExitCode, Failure> {
     ]);
     let mut shown = 0;
     let more = loop {
-        let page = client
-            .records()
-            .list_records(request.clone())
-            .await?
-            .into_inner();
+        let page = client.call(request.clone()).await?;
         let left = limit - shown;
         let more = page.records.len() > left || !page.next_page_token.is_empty();
         for record in page.records.into_iter().take(left).map(Record::from_wire) {
@@ -166,7 +162,7 @@ pub(crate) async fn fetch(client: &Client, name: v1::RecordName) -> Result<v1::R
         name: Some(name),
         ..Default::default()
     };
-    let answer = client.records().get_record(request).await?.into_inner();
+    let answer = client.call(request).await?;
     Ok(answer.record.unwrap_or_default())
 }
 
@@ -270,7 +266,6 @@ async fn send_withdrawal(
     record_ids: Vec<String>,
     doing: Doing,
 ) -> Result<Vec<v1::RecordOutcome>, Failure> {
-    let mut records = client.records();
     let issuer_id = args.acting.issuer.clone().unwrap_or_default();
     let reason = args.reason.clone();
     let (atomic, validate_only) = (args.atomic, args.validate_only);
@@ -283,7 +278,7 @@ async fn send_withdrawal(
                 atomic,
                 validate_only,
             };
-            records.revoke_records(request).await?.into_inner().outcomes
+            client.call(request).await?.outcomes
         }
         Doing::Suspend => {
             let request = v1::SuspendRecordsRequest {
@@ -293,11 +288,7 @@ async fn send_withdrawal(
                 atomic,
                 validate_only,
             };
-            records
-                .suspend_records(request)
-                .await?
-                .into_inner()
-                .outcomes
+            client.call(request).await?.outcomes
         }
         Doing::Reinstate => {
             let request = v1::ReinstateRecordsRequest {
@@ -307,11 +298,7 @@ async fn send_withdrawal(
                 atomic,
                 validate_only,
             };
-            records
-                .reinstate_records(request)
-                .await?
-                .into_inner()
-                .outcomes
+            client.call(request).await?.outcomes
         }
     })
 }
@@ -344,11 +331,7 @@ async fn reassign(global: &Global, args: &Reassign) -> Result<ExitCode, Failure>
         expected_revision: None,
         validate_only: args.validate_only,
     };
-    let answer = client
-        .records()
-        .reassign_record(request)
-        .await?
-        .into_inner();
+    let answer = client.call(request).await?;
     let line = OutcomeLine::answered(1, answer.outcome.unwrap_or_default())
         .saying("reassigned", args.validate_only);
     output::line(&line.render(global.json)?)?;

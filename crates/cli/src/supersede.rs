@@ -10,12 +10,12 @@ use api::v1;
 
 use crate::args::{Change, Global, Supersede};
 use crate::bulk::{LineResult, each_line};
-use crate::client::Client;
-use crate::error::{Failure, REFUSED};
+use crate::error::{Failure, REFUSED, Refusal};
 use crate::output;
 use crate::records::{connect, fetch};
 use crate::submit::{OutcomeLine, Tally};
 use crate::wire::{Achievement, ToWire};
+use client::Client;
 
 /// Runs `records supersede`.
 ///
@@ -94,7 +94,7 @@ async fn send_version(
     achievement: v1::Achievement,
     reason: String,
     validate_only: bool,
-) -> Result<Sent, tonic::Status> {
+) -> Result<Sent, Refusal> {
     let name = v1::RecordName {
         issuer_id: achievement.issuer_id.clone(),
         record_id: achievement.record_id.clone(),
@@ -105,8 +105,7 @@ async fn send_version(
         expected_revision: None,
         validate_only,
     };
-    let mut records = client.records();
-    let answer = records.supersede_record(request).await?.into_inner();
+    let answer = client.call(request).await?;
     let outcome = answer.outcome.unwrap_or_default();
     let not_in_force = match (outcome.state(), &outcome.receipt) {
         (v1::OutcomeState::AlreadyRecorded, Some(receipt)) => {
@@ -114,7 +113,7 @@ async fn send_version(
                 name: Some(name),
                 ..Default::default()
             };
-            let record = records.get_record(request).await?.into_inner().record;
+            let record = client.call(request).await?.record;
             not_in_force(&record.unwrap_or_default().versions, receipt.position)
         }
         _ => None,
@@ -165,17 +164,12 @@ async fn supersede_file(
     args: &Supersede,
     path: &Path,
 ) -> Result<ExitCode, Failure> {
-    let (client, reason, validate_only) = (client.clone(), args.reason.clone(), args.validate_only);
-    let call = move |achievement: Achievement| {
-        send_version(
-            client.clone(),
-            achievement.to_wire(),
-            reason.clone(),
-            validate_only,
-        )
+    let (reason, validate_only) = (args.reason.clone(), args.validate_only);
+    let call = move |client: Client, achievement: Achievement| {
+        send_version(client, achievement.to_wire(), reason.clone(), validate_only)
     };
     let mut tally = Tally::default();
-    each_line(path, call, |progress, number, result| {
+    each_line(path, client, call, |progress, number, result| {
         let line = match result {
             LineResult::Answer(sent) => sent.line(number, validate_only),
             LineResult::Refused(refusal) => OutcomeLine::refused(number, &refusal),

@@ -7,11 +7,12 @@ use cargo_metadata::{DependencyKind, Package};
 use super::{metadata, root, rust_files};
 
 /// What each crate may name of ours, besides what tests name (ARCHITECTURE.md shows the same).
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("chain", &[]),
     ("ledger", &[]),
     ("durable", &[]),
     ("api", &[]),
+    ("client", &["api"]),
     ("store", &["chain"]),
     ("store-log", &["store", "chain", "durable"]),
     ("views", &["store", "chain", "ledger", "durable"]),
@@ -33,7 +34,9 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ),
     (
         "cli",
-        &["server", "api", "verify", "ledger", "chain", "durable"],
+        &[
+            "server", "api", "client", "verify", "ledger", "chain", "durable",
+        ],
     ),
     ("tests", &["*"]),
 ];

@@ -4,71 +4,26 @@
 //! sentence that shows the right form.
 
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use api::v1;
 
-/// Who acts, as the request metadata `creditbank-identity` says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// The operator of the credit bank.
-    Operator,
-    /// An auditor.
-    Auditor,
-    /// An institution, by id.
-    Institution(String),
-    /// A learner, by handle.
-    Learner(String),
-}
-
-impl FromStr for Identity {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "operator" => Ok(Self::Operator),
-            None if text == "auditor" => Ok(Self::Auditor),
-            Some(("institution", id)) => institution_id(id).map(Self::Institution),
-            Some(("learner", handle)) => handle_text(handle).map(Self::Learner),
-            _ => Err("say operator, auditor, institution:ID or learner:HANDLE".to_owned()),
-        }
-    }
-}
-
-impl Identity {
-    /// The value of the request metadata.
-    pub(crate) fn metadata(&self) -> String {
-        match self {
-            Self::Operator => "operator".to_owned(),
-            Self::Auditor => "auditor".to_owned(),
-            Self::Institution(id) => format!("institution:{id}"),
-            Self::Learner(handle) => format!("learner:{handle}"),
-        }
-    }
-}
+pub(crate) use client::Identity;
 
 /// Checks an institution's id: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 pub(crate) fn institution_id(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
-        return Ok(text.to_owned());
-    }
-    Err("an institution id has 1 to 64 letters, digits, dots, hyphens and underscores".to_owned())
+    client::institution_id(text).map_err(|error| error.to_string())
+}
+
+/// Checks a learner's handle: 32 hexadecimal digits.
+pub(crate) fn handle_text(text: &str) -> Result<String, String> {
+    client::handle_text(text).map_err(|error| error.to_string())
 }
 
 /// An address to listen on, with its port.
 pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "say ADDRESS:PORT, such as 127.0.0.1:7410; no names".to_owned())
-}
-
-/// Checks a learner's handle: 32 hexadecimal digits.
-pub(crate) fn handle_text(text: &str) -> Result<String, String> {
-    if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err("a handle has 32 hexadecimal digits".to_owned())
 }
 
 /// A student number: `INSTITUTION:NUMBER`.
@@ -168,28 +123,6 @@ fn both(text: &str, form: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn identities_are_four_forms_and_nothing_else() {
-        let id = |text: &str| text.parse::<Identity>().map(|identity| identity.metadata());
-        assert_eq!(id("operator").unwrap(), "operator");
-        assert_eq!(id("institution:a.b-c_1").unwrap(), "institution:a.b-c_1");
-        let handle = "0123456789ABCDEF0123456789abcdef";
-        assert_eq!(
-            id(&format!("learner:{handle}")).unwrap(),
-            "learner:0123456789abcdef0123456789abcdef"
-        );
-        for wrong in [
-            "",
-            "root",
-            "institution:",
-            "institution:样",
-            "learner:12",
-            "operator:",
-        ] {
-            assert!(id(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_text_ends_in_its_language_if_that_looks_like_one() {

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use durable::{Fs, OsFs};
 
-use crate::error::{Failure, root_cause};
+use crate::error::Failure;
+use client::root_cause;
 
 /// The file that says that everything beside it may be deleted.
 const MARK: &str = "DEMO";

@@ -36,10 +36,9 @@ pub(super) async fn registry(stage: &mut Stage, cast: &Cast) -> Result<(), Failu
 
 /// Registers learners.
 pub(super) async fn learners(stage: &mut Stage, cast: &Cast) -> Result<(), Failure> {
-    let mut learners = stage.operator.learners();
     for learner in &cast.learners {
         let request: v1::RegisterLearnerRequest = learner.clone().to_wire();
-        learners.register_learner(request).await?;
+        stage.operator.call(request).await?;
     }
     let numbers: usize = cast
         .learners
@@ -114,7 +113,7 @@ pub(super) async fn achievements(stage: &mut Stage, cast: &Cast) -> Result<(), F
 async fn send_all(stage: &Stage, cast: &Cast) -> Result<Vec<Row>, Failure> {
     let mut rows: Vec<Row> = Vec::new();
     for issuer in issuers(cast) {
-        let records = stage.institution(submitter(issuer))?.records();
+        let submitter = stage.institution(submitter(issuer))?;
         let mut row = Row {
             issuer: issuer.to_owned(),
             ..Row::default()
@@ -133,11 +132,7 @@ async fn send_all(stage: &Stage, cast: &Cast) -> Result<Vec<Row>, Failure> {
                 validate_only: false,
                 ..Default::default()
             };
-            let answer = records
-                .clone()
-                .batch_submit_records(request)
-                .await?
-                .into_inner();
+            let answer = submitter.call(request).await?;
             for outcome in &answer.outcomes {
                 row.sent += 1;
                 *match outcome.state() {

@@ -120,12 +120,7 @@ pub(super) async fn erase(stage: &mut Stage, cast: &Cast) -> Result<(), Failure>
         learner_handle: learner.learner_handle.clone(),
         scope: i32::from(v1::ErasureScope::All),
     };
-    let answer = stage
-        .operator
-        .learners()
-        .erase_learner(request)
-        .await?
-        .into_inner();
+    let answer = stage.operator.call(request).await?;
     say(&format!(
         "erased: {} bodies, the identity among them, overwritten on disk; the hash chain stays whole",
         answer.erased_count
@@ -146,8 +141,8 @@ pub(super) async fn erase(stage: &mut Stage, cast: &Cast) -> Result<(), Failure>
         achievement: Some(achievement.to_wire()),
         validate_only: false,
     };
-    let mut records = stage.institution(submitter("township-school"))?.records();
-    refusal(records.submit_record(request).await, "ERASED")
+    let school = stage.institution(submitter("township-school"))?;
+    refusal(school.call(request).await, "ERASED")
 }
 
 fn show_refused(what: &str, refusal: &Refusal) -> Result<(), Failure> {

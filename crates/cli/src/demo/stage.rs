@@ -11,11 +11,11 @@ use api::v1::learner_reference::Reference;
 use crate::account::{Labels, fetch_balance};
 use crate::args::Global;
 use crate::args::value::{Identity, student};
-use crate::client::Client;
 use crate::error::{Failure, Refusal};
 use crate::output;
 use crate::table::{Reader, Rows, columns, wrap};
 use crate::wire::{Balance, FromWire, Learner, Receipt};
+use client::Client;
 
 /// Columns that the output fits.
 pub(super) const WIDTH: u16 = 98;
@@ -69,8 +69,9 @@ impl Stage {
 
     /// Speaks as an institution.
     pub(super) fn institution(&self, id: &str) -> Result<Client, Failure> {
-        self.operator
-            .acting_as(&Identity::Institution(id.to_owned()))
+        Ok(self
+            .operator
+            .acting_as(&Identity::Institution(id.to_owned()))?)
     }
 
     /// Who a student number is, such as `hill-university:2020H-0409`.
@@ -79,8 +80,8 @@ impl Stage {
             learner: Some(by_number(number)?),
             ..Default::default()
         };
-        let learner = self.operator.learners().get_learner(request).await?;
-        Ok(Learner::from_wire(learner.into_inner()))
+        let learner = self.operator.call(request).await?;
+        Ok(Learner::from_wire(learner))
     }
 
     /// What somebody holds.
@@ -90,14 +91,7 @@ impl Stage {
 
     /// The ledger's head.
     pub(super) async fn head(&self) -> Result<v1::GetHeadResponse, Failure> {
-        Ok(self
-            .operator
-            .audit()
-            .get_head(v1::GetHeadRequest {
-                ..Default::default()
-            })
-            .await?
-            .into_inner())
+        Ok(self.operator.head().await?)
     }
 }
 
@@ -138,13 +132,12 @@ pub(super) fn outcome(outcome: Option<v1::RecordOutcome>) -> Result<(), Failure>
 }
 
 /// Shows a refusal that was meant to happen.
-pub(super) fn refusal<T>(result: Result<T, tonic::Status>, reason: &str) -> Result<(), Failure> {
-    let Err(status) = result else {
+pub(super) fn refusal<T>(result: Result<T, Refusal>, reason: &str) -> Result<(), Failure> {
+    let Err(refusal) = result else {
         return Err(Failure::Unexpected(format!(
             "{reason} was promised, and it was taken"
         )));
     };
-    let refusal = Refusal::new(&status);
     if refusal.reason != reason {
         return Err(Failure::Refused(Box::new(refusal)));
     }

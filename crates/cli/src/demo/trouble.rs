@@ -51,14 +51,7 @@ pub(super) async fn supersede(stage: &mut Stage) -> Result<(), Failure> {
         expected_revision: Some(before.revision),
         validate_only: false,
     };
-    outcome(
-        university
-            .records()
-            .supersede_record(request)
-            .await?
-            .into_inner()
-            .outcome,
-    )?;
+    outcome(university.call(request).await?.outcome)?;
     let after = stage.balance(&handle).await?;
     compare(&before, &after)?;
     let versions = fetch(&university, name).await?.versions.len();
@@ -85,12 +78,7 @@ pub(super) async fn revoke(stage: &mut Stage) -> Result<(), Failure> {
         atomic: false,
         validate_only: false,
     };
-    let answer = stage
-        .institution(issuer)?
-        .records()
-        .revoke_records(request)
-        .await?
-        .into_inner();
+    let answer = stage.institution(issuer)?.call(request).await?;
     outcome(answer.outcomes.into_iter().next())?;
     let after = stage.balance(&learner.learner_handle).await?;
     compare(&before, &after)?;
@@ -123,6 +111,6 @@ pub(super) async fn late(stage: &mut Stage, cast: &Cast) -> Result<(), Failure> 
         achievement: Some(achievement.to_wire()),
         validate_only: false,
     };
-    let mut records = stage.institution("hill-university")?.records();
-    refusal(records.submit_record(request).await, "WINDOW_FROZEN")
+    let university = stage.institution("hill-university")?;
+    refusal(university.call(request).await, "WINDOW_FROZEN")
 }

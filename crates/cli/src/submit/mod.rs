@@ -9,20 +9,17 @@ mod outcome;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use api::v1;
 use tokio::task::JoinHandle;
 
 use crate::args::value::Identity;
 use crate::args::{Global, SubmitArgs};
-use crate::client::{Acting, Client};
 use crate::error::{COULD_NOT_RUN, Failure, REFUSED, Refusal};
 use crate::input::Lines;
 use crate::progress::Progress;
-use crate::retry::retrying;
-use api::v1::record_service_client::RecordServiceClient;
 use chunk::{Chunk, Chunks, Slot};
+use client::Client;
 pub(crate) use outcome::{OutcomeLine, Tally};
 
 /// Most records of one call.
@@ -39,11 +36,9 @@ pub(crate) async fn run(global: &Global, args: &SubmitArgs) -> Result<ExitCode, 
     let client = Client::connect(&global.server, &identity).await?;
     let progress = Progress::over(lines.bytes_total);
     let sender = Sender {
-        client: client.records(),
+        client: progress.watching(&client, args.retry_for),
         atomic: args.atomic,
         validate_only: args.validate_only,
-        retry_for: args.retry_for,
-        progress: progress.clone(),
     };
     let mut report = Report {
         json: global.json,
@@ -162,11 +157,9 @@ type Answer = Result<Vec<v1::RecordOutcome>, Refusal>;
 /// Sends batches.
 #[derive(Clone)]
 struct Sender {
-    client: RecordServiceClient<Acting>,
+    client: Client,
     atomic: bool,
     validate_only: bool,
-    retry_for: Duration,
-    progress: Progress,
 }
 
 impl Sender {
@@ -181,14 +174,7 @@ impl Sender {
             validate_only: self.validate_only,
             ..Default::default()
         };
-        let call = || {
-            let (mut client, request) = (self.client.clone(), request.clone());
-            async move { client.batch_submit_records(request).await }
-        };
-        let response = retrying(self.retry_for, &self.progress, call)
-            .await
-            .map_err(|status| Refusal::new(&status))?;
-        let outcomes = response.into_inner().outcomes;
+        let outcomes = self.client.call(request).await?.outcomes;
         if outcomes.len() == expected {
             return Ok(outcomes);
         }

@@ -133,8 +133,8 @@ impl OutcomeLine {
         let mut this = Self::new(line, "", "rejected");
         this.reason = given(&refusal.reason);
         this.message = given(&refusal.message);
-        this.field = refusal.fields.first().map(|(field, _)| field.clone());
-        this.metadata = refusal.metadata.iter().cloned().collect();
+        this.field = refusal.fields.first().map(|field| field.path.clone());
+        this.metadata = refusal.metadata.clone();
         this
     }
 

@@ -1,0 +1,41 @@
+//! The credit bank from Rust: a connection that says who acts, typed calls, and retries that are safe.
+//!
+//! Apart from the command line, which is built on it, so that an institution's own programs need neither
+//! the server nor the ledger.
+//!
+//! ```no_run
+//! use creditbank_client::{Client, Identity, v1};
+//!
+//! # async fn example(achievement: v1::Achievement) -> Result<(), Box<dyn std::error::Error>> {
+//! let school = Identity::Institution("my-school".to_owned());
+//! let client = Client::connect("http://127.0.0.1:7410", &school).await?;
+//! let request = v1::SubmitRecordRequest { achievement: Some(achievement), validate_only: false };
+//! match client.call(request).await {
+//!     Ok(answer) => println!("{:?}", answer.outcome),
+//!     Err(refusal) => println!("{}: {}", refusal.reason, refusal.message),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Client::call`] takes the request of any unary call and returns its answer. A call that got no answer is
+//! made again only when a second arrival changes nothing, or when the first one certainly did not arrive;
+//! [`calls`](Call) decides that, not the caller. How long, is [`Patience`]. A "no" that stands comes back at
+//! once as a [`Refusal`] with its reason, fields and details.
+//!
+//! Streams, and calls that should be made exactly once, go through the generated clients:
+//! [`Client::records`], [`Client::accounts`], [`Client::learners`], [`Client::registry`], [`Client::audit`].
+
+pub use api::v1;
+
+mod calls;
+mod connection;
+mod identity;
+mod patience;
+mod refusal;
+
+pub use calls::{Call, Repetition};
+pub use connection::{Acting, Client, ConnectError, Speaker};
+pub use identity::{Identity, IdentityError, handle_text, institution_id};
+pub use patience::{Attempt, Patience};
+pub use refusal::{Arrival, Field, Refusal, root_cause};
