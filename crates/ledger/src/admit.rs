@@ -12,6 +12,7 @@ pub use achievement::content_rules;
 
 use crate::event::{Body, Event, EventKind};
 use crate::ids::{InstitutionId, Timestamp};
+use crate::keyed::{Keyed, Names};
 use crate::rejection::{Rejection, Violation};
 use crate::state::{Awaited, Refusal, State};
 
@@ -22,6 +23,22 @@ use crate::state::{Awaited, Refusal, State};
 /// # Errors
 /// The first rule that says no, in the order of [`Rejection`]; or what a partial state lacks.
 pub fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), Refusal> {
+    let names = match state.secret() {
+        Ok(secret) => Names::of_event(&secret, event),
+        Err(_) => Names::default(),
+    };
+    judge(state, event, &names, at)
+}
+
+/// The same, without hashing its keys again.
+///
+/// # Errors
+/// As [`admit`].
+pub fn admit_keyed(state: &State, keyed: &Keyed, at: Timestamp) -> Result<(), Refusal> {
+    judge(state, keyed.event(), keyed.names(), at)
+}
+
+fn judge(state: &State, event: &Event, names: &Names, at: Timestamp) -> Result<(), Refusal> {
     let Some(opened) = state.opened() else {
         return opening(state, event);
     };
@@ -35,7 +52,7 @@ pub fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), Refusal>
         _ => match event.learner {
             None => registry::admit(state, event, at),
             Some(handle) if is_achievement(event.body.kind()) => {
-                achievement::admit(state, event, handle, at)
+                achievement::admit(state, event, handle, names, at)
             }
             Some(handle) => learner::admit(state, event, handle, at),
         },

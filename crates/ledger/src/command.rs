@@ -16,6 +16,17 @@ pub enum Actor {
     Institution(InstitutionId),
 }
 
+impl Actor {
+    /// The institution; the operator's id is empty.
+    #[must_use]
+    pub fn institution(&self) -> InstitutionId {
+        match self {
+            Self::Operator => InstitutionId::operator(),
+            Self::Institution(id) => id.clone(),
+        }
+    }
+}
+
 /// A request to change the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
@@ -211,8 +222,9 @@ pub enum Action {
 /// What the ledger decides on a command: the events to append, or that it was so already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Events to append, in one block, in order; the last is the one whose receipt answers.
-    pub events: Vec<crate::Event>,
+    /// Events to append, in one block, in order, with their bodies and keys; the last is the one whose
+    /// receipt answers.
+    pub events: Vec<crate::Keyed>,
     /// Set when what was asked for was recorded before: where. Nothing is to be appended then, unless the
     /// learner of a repeated record is registered on the way.
     pub already: Option<Position>,

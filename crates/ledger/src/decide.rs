@@ -1,50 +1,74 @@
 //! Decisions: from a command to the events that carry it out, or the reason why not.
 //!
-//! A decision proposes events and has each admitted by [`admit`](crate::admit()), so that the server
-//! records nothing an auditor would refuse. It also answers repetitions: what was done before with the
+//! A decision proposes events and has each admitted by [`admit`](crate::admit()), in turn, before it is
+//! taken in, so that the server records nothing an auditor would refuse. It also answers repetitions: what was done before with the
 //! same content is not done again, and the answer says where it stands.
 
 mod achievement;
 mod learner;
 mod registry;
 
+use crate::admit_keyed;
 use crate::command::{Action, Actor, Command, Decision};
 use crate::event::{Body, Event};
 use crate::ids::{Handle, InstitutionId, Position, Revision, Timestamp};
+use crate::keyed::Keyed;
 use crate::rejection::{Rejection, Violation};
 use crate::state::{Refusal, State};
 use crate::words::{LearnerReference, PendingReason};
 
-/// What the ledger decides on a command at that time: events to append, or that it was so already.
+/// Decides on a command at that time and takes in the events that carry it out. The state is as before
+/// when there is nothing to append, or a refusal.
 ///
 /// # Errors
 /// The first rule that says no, in the order of [`Rejection`]; or what a partial state lacks.
-pub fn decide(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
-    let proposal = propose(state, command, at)?;
-    let fresh = fresh(state, &command.action, &proposal.events);
-    match (fresh, admitted(state, &proposal.events, at)) {
-        (Ok(()), Ok(())) => Ok(proposal),
-        (Err(stale), Err(refusal)) => Err(stale.or_earlier(refusal)),
-        (Err(refusal), Ok(())) | (Ok(()), Err(refusal)) => Err(refusal),
-    }
+pub fn carry_out(state: &mut State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
+    let decision = propose(state, command, at)?;
+    let fresh = fresh(state, &command.action, &decision.events);
+    let Some((last, before)) = decision.events.split_last() else {
+        return fresh.map(|()| decision);
+    };
+    // An event alone is admitted before anything changes.
+    let savepoint = (!before.is_empty()).then(|| state.savepoint());
+    let admitted = admitted(state, before, last, at);
+    let refusal = match (fresh, admitted) {
+        (Ok(()), Ok(())) => {
+            state.apply_keyed(last);
+            savepoint.into_iter().for_each(|all| state.release(all));
+            return Ok(decision);
+        }
+        (Err(stale), Err(refusal)) => stale.or_earlier(refusal),
+        (Err(refusal), Ok(())) | (Ok(()), Err(refusal)) => refusal,
+    };
+    savepoint.into_iter().for_each(|all| state.rollback(all));
+    Err(refusal)
 }
 
-/// Every event may be the next after those before it.
-fn admitted(state: &State, events: &[Event], at: Timestamp) -> Result<(), Refusal> {
-    let mut after: Option<State> = None;
-    for (idx, event) in events.iter().enumerate() {
-        crate::admit(after.as_ref().unwrap_or(state), event, at)?;
-        // Most decisions are one event: only what a next one must see is applied.
-        if idx + 1 < events.len() {
-            after.get_or_insert_with(|| state.clone()).apply(event);
-        }
+/// What [`carry_out`] would answer: on a copy of the state.
+///
+/// # Errors
+/// As there.
+pub fn decide(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
+    carry_out(&mut state.clone(), command, at)
+}
+
+/// Every event may be the next after those before it, which are taken in.
+fn admitted(
+    state: &mut State,
+    before: &[Keyed],
+    last: &Keyed,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    for event in before {
+        admit_keyed(state, event, at)?;
+        state.apply_keyed(event);
     }
-    Ok(())
+    admit_keyed(state, last, at)
 }
 
 /// The caller saw the latest revision of the learner that the command changes, or does not care. A
 /// repetition changes nothing.
-fn fresh(state: &State, action: &Action, events: &[Event]) -> Result<(), Refusal> {
+fn fresh(state: &State, action: &Action, events: &[Keyed]) -> Result<(), Refusal> {
     let (expected, event) = match action {
         Action::UpdateLearner { expected, .. }
         | Action::Supersede { expected, .. }
@@ -56,7 +80,8 @@ fn fresh(state: &State, action: &Action, events: &[Event]) -> Result<(), Refusal
         Action::MergeLearners { expected, .. } => (*expected, events.last()),
         _ => return Ok(()),
     };
-    let (Some(expected), Some(handle)) = (expected, event.and_then(|event| event.learner)) else {
+    let (Some(expected), Some(handle)) = (expected, event.and_then(|event| event.event().learner))
+    else {
         return Ok(());
     };
     let actual = state
@@ -129,7 +154,7 @@ struct By<'a> {
 
 impl By<'_> {
     /// An event that only the operator may make.
-    fn operator_event(&self, body: Body) -> Result<Event, Refusal> {
+    fn operator_event(&self, body: Body) -> Result<Keyed, Refusal> {
         self.operator()?;
         Ok(self.event(InstitutionId::operator(), None, body))
     }
@@ -146,11 +171,16 @@ impl By<'_> {
     }
 
     /// An event on a learner's chain that is the actor's own statement.
-    fn own_event(&self, learner: Handle, body: Body) -> Event {
+    fn own_event(&self, learner: Handle, body: Body) -> Keyed {
         self.event(self.submitter(), Some(learner), body)
     }
 
-    fn event(&self, issuer: InstitutionId, learner: Option<Handle>, body: Body) -> Event {
+    fn event(&self, issuer: InstitutionId, learner: Option<Handle>, body: Body) -> Keyed {
+        let secret = self.state.secret().ok();
+        Keyed::new(secret.as_ref(), self.unkeyed(issuer, learner, body))
+    }
+
+    fn unkeyed(&self, issuer: InstitutionId, learner: Option<Handle>, body: Body) -> Event {
         Event {
             issuer,
             submitter: self.submitter(),
@@ -160,10 +190,7 @@ impl By<'_> {
     }
 
     fn submitter(&self) -> InstitutionId {
-        match self.actor {
-            Actor::Operator => InstitutionId::operator(),
-            Actor::Institution(id) => id.clone(),
-        }
+        self.actor.institution()
     }
 
     /// The actor may act for the institution; the operator may where `operator_too`.
@@ -210,8 +237,8 @@ fn beside(refusal: Refusal, violations: Vec<Violation>) -> Refusal {
 }
 
 impl Decision {
-    fn record(events: Vec<Event>) -> Self {
-        let learner = events.last().and_then(|event| event.learner);
+    fn record(events: Vec<Keyed>) -> Self {
+        let learner = events.last().and_then(|event| event.event().learner);
         Decision {
             events,
             already: None,

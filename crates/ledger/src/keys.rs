@@ -6,6 +6,7 @@
 
 use crate::event::{Body, Event, Opening};
 use crate::ids::{Handle, InstitutionId, Key};
+use crate::keyed::Names;
 use crate::words::{
     Achievement, Document, DocumentIdentity, ProvisionalReference, RecordName, StudentNumber,
 };
@@ -37,6 +38,7 @@ enum Tag {
     Reopened = 12,
     Erasures = 13,
     Registry = 14,
+    Seed = 64,
 }
 
 impl KeySecret {
@@ -180,9 +182,17 @@ impl KeySecret {
             hasher.update(&len.to_be_bytes());
             hasher.update(part);
         }
-        let mut key = [0; 16];
-        hasher.finalize_xof().fill(&mut key);
-        Key(key)
+        // The hash is the beginning of the extended output, which a key is defined as.
+        let hash = hasher.finalize();
+        let key = hash.as_bytes().first_chunk().expect("a hash is longer");
+        Key(*key)
+    }
+
+    /// How keys are spread in memory: nothing that leaves the process depends on it.
+    pub(crate) fn seed(&self) -> [u64; 2] {
+        let Key(key) = self.key(Tag::Seed, &[]);
+        let number = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        [number(key.first_chunk()), number(key.last_chunk())]
     }
 }
 
@@ -194,28 +204,19 @@ fn tag_byte(tag: Tag) -> u8 {
 /// The keys under which an event is found. An erased one keeps those that its leaf alone gives.
 #[must_use]
 pub fn keys_of(secret: &KeySecret, event: &Event) -> Vec<Key> {
+    index_keys(secret, event, &Names::of(secret, event, &[]))
+}
+
+/// The same, with the names of the event known.
+pub(crate) fn index_keys(secret: &KeySecret, event: &Event, names: &Names) -> Vec<Key> {
     let Some(handle) = event.learner else {
         return vec![secret.registry()];
     };
     let mut keys = Vec::with_capacity(3);
     keys.push(secret.learner(handle));
-    let issuer = &event.issuer;
-    let mut content = |achievement: &Achievement| {
-        keys.push(secret.record(issuer, &achievement.record_id));
-        keys.extend(secret.result(issuer, handle, achievement));
-    };
+    keys.extend(names.record());
+    keys.extend(names.result());
     match &event.body {
-        Body::AchievementRecorded(achievement) => content(achievement),
-        Body::AchievementSuperseded(superseded) => content(&superseded.achievement),
-        Body::AchievementReceived(received) => content(&received.achievement),
-        Body::AchievementSuspended(status)
-        | Body::AchievementReinstated(status)
-        | Body::AchievementRevoked(status) => {
-            keys.push(secret.record(issuer, &status.record_id));
-        }
-        Body::AchievementReassigned(reassigned) => {
-            keys.push(secret.record(issuer, &reassigned.record_id));
-        }
         Body::LearnerRegistered(registered) => {
             keys.push(secret.profile(handle));
             if !registered.request_id.is_empty() {

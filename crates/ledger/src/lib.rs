@@ -22,7 +22,9 @@ pub mod decide;
 pub mod event;
 pub mod ids;
 pub mod invariants;
+mod keyed;
 pub mod keys;
+mod needs;
 pub mod registry;
 pub mod rejection;
 pub mod shape;
@@ -30,15 +32,17 @@ pub mod state;
 pub mod words;
 
 pub use account::Account;
-pub use admit::admit;
+pub use admit::{admit, admit_keyed};
 pub use amount::Credits;
 pub use command::{Action, Actor, Command, Decision};
-pub use decide::{decide, find_learner};
+pub use decide::{carry_out, decide, find_learner};
 pub use event::{Body, Event, EventKind};
 pub use ids::{Date, Handle, InstitutionId, Key, Position, Revision, Timestamp};
+pub use keyed::Keyed;
 pub use keys::{KeySecret, keys_of};
+pub use needs::likely_needs;
 pub use rejection::{Rejection, Violation};
-pub use state::{Refusal, State};
+pub use state::{Refusal, Savepoint, State};
 
 /// Version of the admission rules that a new ledger opens with.
 pub const RULES_VERSION: u32 = 1;

@@ -4,12 +4,12 @@
 //! holds what was loaded into it; asking it for anything else is [`Refusal::Unloaded`], which names what
 //! to load. So a server keeps a bounded part in memory and can never decide on a fact it did not read.
 //!
-//! Facts are found under [`Key`]s, so no name, number or record id stands in memory. Maps are
-//! persistent: a clone costs nothing, and a failed attempt is dropped.
+//! Facts are found under [`Key`]s, so no name, number or record id stands in memory. There is one state
+//! and it changes in place: what may have to be taken back is done after a [`Savepoint`]. A clone copies
+//! everything.
 
+use std::hash::Hash;
 use std::sync::Arc;
-
-use rpds::RedBlackTreeMapSync as Map;
 
 use crate::event::{Counterpart, LedgerOpened};
 use crate::ids::{Date, Handle, InstitutionId, Key, Position, Revision};
@@ -20,9 +20,15 @@ use crate::words::PendingReason;
 
 mod apply;
 mod facts;
+mod journal;
+mod table;
+
+use journal::Journal;
+use table::{Seed, Table};
 
 pub use apply::{document_keys, identities};
 pub use facts::{Fact, Need};
+pub use journal::Savepoint;
 
 /// Why nothing was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,20 +196,32 @@ pub enum Awaited {
 /// What decisions need to know.
 #[derive(Debug, Clone)]
 pub struct State {
+    base: Base,
+    complete: bool,
+    /// See [`State::floor`].
+    floor: u64,
+    /// The size when facts were last forgotten for their age.
+    aged_at: u64,
+    seed: Seed,
+    journal: Journal,
+    learners: Table<Handle, Learner>,
+    records: Table<Key, RecordFact>,
+    students: Table<Key, Link>,
+    documents: Table<Key, Handle>,
+    references: Table<Key, Handle>,
+    results: Table<Key, Key>,
+    requests: Table<Key, Request>,
+}
+
+/// What a state knows beside its facts: little, and always whole.
+#[derive(Debug, Clone, Default)]
+struct Base {
     size: u64,
     opened: Option<Arc<LedgerOpened>>,
     registry: Arc<Registry>,
     awaited: Option<Awaited>,
     /// Issuer and submitter of the event that awaits another.
     awaiting: Option<(InstitutionId, InstitutionId)>,
-    complete: bool,
-    learners: Map<Handle, Option<Learner>>,
-    records: Map<Key, Option<RecordFact>>,
-    students: Map<Key, Option<Link>>,
-    documents: Map<Key, Option<Handle>>,
-    references: Map<Key, Option<Handle>>,
-    results: Map<Key, Option<Key>>,
-    requests: Map<Key, Option<Request>>,
 }
 
 impl Default for State {
@@ -216,76 +234,74 @@ impl State {
     /// The complete state of an empty ledger.
     #[must_use]
     pub fn new() -> Self {
-        State {
-            size: 0,
-            opened: None,
-            registry: Arc::default(),
-            awaited: None,
-            awaiting: None,
-            complete: true,
-            learners: Map::new_sync(),
-            records: Map::new_sync(),
-            students: Map::new_sync(),
-            documents: Map::new_sync(),
-            references: Map::new_sync(),
-            results: Map::new_sync(),
-            requests: Map::new_sync(),
-        }
+        Self::without(Base::default(), Seed::default(), true)
     }
 
     /// The same registry and size, with every other fact unknown until loaded.
     #[must_use]
     pub fn without_facts(&self) -> Self {
+        Self::without(self.base.clone(), self.seed, false)
+    }
+
+    fn without(base: Base, seed: Seed, complete: bool) -> Self {
         State {
-            size: self.size,
-            opened: self.opened.clone(),
-            registry: Arc::clone(&self.registry),
-            awaited: self.awaited.clone(),
-            awaiting: self.awaiting.clone(),
-            complete: false,
-            ..State::new()
+            complete,
+            floor: base.size,
+            aged_at: base.size,
+            base,
+            seed,
+            journal: Journal::default(),
+            learners: Table::new(seed),
+            records: Table::new(seed),
+            students: Table::new(seed),
+            documents: Table::new(seed),
+            references: Table::new(seed),
+            results: Table::new(seed),
+            requests: Table::new(seed),
         }
     }
 
     /// The same, as if that many events had been taken in: for a state made from a part of them.
     #[must_use]
-    pub fn at_size(self, size: u64) -> Self {
-        State { size, ..self }
+    pub fn at_size(mut self, size: u64) -> Self {
+        self.base.size = size;
+        (self.floor, self.aged_at) = (size, size);
+        self
     }
 
     /// Number of events it reflects: the position of the next one.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.size
+        self.base.size
     }
 
     /// Institutions and vocabulary.
     #[must_use]
     pub fn registry(&self) -> &Arc<Registry> {
-        &self.registry
+        &self.base.registry
     }
 
     /// What the ledger opened with; `None` before.
     #[must_use]
     pub fn opened(&self) -> Option<&LedgerOpened> {
-        self.opened.as_deref()
+        self.base.opened.as_deref()
     }
 
     /// The event that must come next, when a pair is half done.
     #[must_use]
     pub fn awaited(&self) -> Option<&Awaited> {
-        self.awaited.as_ref()
+        self.base.awaited.as_ref()
     }
 
     /// Issuer and submitter of the first event of a pair that is half done: the second has the same.
     #[must_use]
     pub fn awaiting(&self) -> Option<&(InstitutionId, InstitutionId)> {
-        self.awaiting.as_ref()
+        self.base.awaiting.as_ref()
     }
 
     /// The key for keys; an unopened ledger has none.
     pub fn secret(&self) -> Result<KeySecret, Rejection> {
-        let opened = self.opened.as_ref();
+        let opened = self.base.opened.as_ref();
         let problem = "the ledger has not been opened";
         opened
             .map(|opened| KeySecret(opened.suppression_key))
@@ -330,9 +346,9 @@ impl State {
         self.lookup(&self.requests, &key, Need::Request).copied()
     }
 
-    fn lookup<'a, K: Ord + Copy, V>(
+    fn lookup<'a, K: Copy + Ord + Hash, V>(
         &self,
-        map: &'a Map<K, Option<V>>,
+        map: &'a Table<K, V>,
         key: &K,
         need: impl Fn(K) -> Need,
     ) -> Result<&'a Option<V>, Refusal> {

@@ -2,12 +2,12 @@
 
 use super::learner::open;
 use super::{out_of_place, published, published_level, published_unit, well_formed};
-use crate::codec;
 use crate::event::{AchievementReceived, AchievementSuperseded, Body, Event};
 use crate::ids::{Date, Handle, InstitutionId, Key, Position, Timestamp};
+use crate::keyed::Names;
 use crate::rejection::{Rejection, Violation};
 use crate::shape;
-use crate::state::{Awaited, Record, RecordFact, RecordStanding, Refusal, State};
+use crate::state::{Awaited, Record, RecordFact, RecordStanding, Refusal, State, Version};
 use crate::words::{Achievement, FIELD_LIST, SOURCE_KIND_LIST};
 
 /// First day that a date may name; earlier ones are mistakes in some column.
@@ -17,20 +17,27 @@ pub(super) fn admit(
     state: &State,
     event: &Event,
     handle: Handle,
+    names: &Names,
     at: Timestamp,
 ) -> Result<(), Refusal> {
     state
         .registry()
         .acting_for(&event.issuer, &event.submitter, at.date())?;
+    let change = Change {
+        state,
+        event,
+        learner: handle,
+        names,
+        at,
+    };
     match &event.body {
-        Body::AchievementRecorded(content) => recorded(state, event, handle, content, at),
-        Body::AchievementSuperseded(new) => superseded(state, event, handle, new, at),
+        Body::AchievementRecorded(content) => change.recorded(content),
+        Body::AchievementSuperseded(new) => change.superseded(new),
         Body::AchievementSuspended(status) => {
-            let record = changeable(state, event, handle, &status.record_id, &status.reason)?;
-            let record_id = status.record_id.clone();
+            let record = change.changeable(&status.record_id, &status.reason)?;
             match record.standing {
                 RecordStanding::Suspended(position) => Err(Rejection::RecordSuspended {
-                    record_id,
+                    record_id: status.record_id.clone(),
                     position,
                 }
                 .into()),
@@ -38,19 +45,22 @@ pub(super) fn admit(
             }
         }
         Body::AchievementReinstated(status) => {
-            let record = changeable(state, event, handle, &status.record_id, &status.reason)?;
-            let record_id = status.record_id.clone();
+            let record = change.changeable(&status.record_id, &status.reason)?;
             match record.standing {
                 RecordStanding::Suspended(_) => Ok(()),
-                _ => Err(Rejection::RecordNotSuspended { record_id }.into()),
+                _ => Err(Rejection::RecordNotSuspended {
+                    record_id: status.record_id.clone(),
+                }
+                .into()),
             }
         }
         Body::AchievementRevoked(status) => {
-            changeable(state, event, handle, &status.record_id, &status.reason).map(|_| ())
+            change.changeable(&status.record_id, &status.reason)?;
+            Ok(())
         }
         Body::AchievementReassigned(reassigned) => {
             let record_id = &reassigned.record_id;
-            changeable(state, event, handle, record_id, &reassigned.reason)?;
+            change.changeable(record_id, &reassigned.reason)?;
             open(state, reassigned.to)?;
             if reassigned.to == handle {
                 return Err(Rejection::AlreadyWithLearner {
@@ -60,7 +70,7 @@ pub(super) fn admit(
             }
             Ok(())
         }
-        Body::AchievementReceived(received) => self::received(state, event, handle, received),
+        Body::AchievementReceived(received) => change.received(received),
         _ => out_of_place("this kind of event belongs elsewhere"),
     }
 }
@@ -163,123 +173,141 @@ fn dates(content: &Achievement, at: Timestamp) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn recorded(
-    state: &State,
-    event: &Event,
-    handle: Handle,
-    content: &Achievement,
+/// An event about an achievement, before it is admitted.
+struct Change<'a> {
+    state: &'a State,
+    event: &'a Event,
+    /// On whose chain.
+    learner: Handle,
+    names: &'a Names,
     at: Timestamp,
-) -> Result<(), Refusal> {
-    content_rules(state, &event.issuer, content, at)?;
-    open(state, handle)?;
-    let key = state.secret()?.record(&event.issuer, &content.record_id);
-    let record_id = content.record_id.clone();
-    match state.record(key)? {
-        None => {}
-        Some(RecordFact::Suppressed) => return Err(Rejection::RecordErased { record_id }.into()),
-        Some(RecordFact::Held(record)) => {
-            let position = first_position(record);
-            return Err(Rejection::RecordIdReused {
-                record_id,
+}
+
+impl<'a> Change<'a> {
+    fn recorded(&self, content: &Achievement) -> Result<(), Refusal> {
+        let (state, issuer) = (self.state, &self.event.issuer);
+        content_rules(state, issuer, content, self.at)?;
+        open(state, self.learner)?;
+        let record_id = || content.record_id.clone();
+        match state.record(self.names.record()?)? {
+            None => {}
+            Some(RecordFact::Suppressed) => {
+                return Err(Rejection::RecordErased {
+                    record_id: record_id(),
+                }
+                .into());
+            }
+            Some(RecordFact::Held(record)) => {
+                return Err(Rejection::RecordIdReused {
+                    record_id: record_id(),
+                    position: first_position(record),
+                }
+                .into());
+            }
+        }
+        let today = self.at.date();
+        state.registry().in_window(issuer, content.awarded, today)?;
+        self.not_held_already(content)
+    }
+
+    fn superseded(&self, new: &AchievementSuperseded) -> Result<(), Refusal> {
+        let (state, issuer) = (self.state, &self.event.issuer);
+        let content = &new.achievement;
+        let reason = shape::reason(&new.reason);
+        content_rules_beside(state, issuer, content, self.at, reason)?;
+        let record = self.changeable(&content.record_id, &new.reason)?;
+        let digest = self.names.content()?;
+        let is_it = |version: &Version| version.content == digest;
+        if record.versions.iter().any(is_it) {
+            return out_of_place("a version is superseded by content that the record had before");
+        }
+        let before = record.versions.last().map(|version| version.awarded);
+        let today = self.at.date();
+        for awarded in before.into_iter().chain([content.awarded]) {
+            state.registry().in_window(issuer, awarded, today)?;
+        }
+        self.not_held_already(content)
+    }
+
+    fn received(&self, received: &AchievementReceived) -> Result<(), Refusal> {
+        open(self.state, self.learner)?;
+        let key = self.names.record()?;
+        if let Some(Awaited::Received {
+            record: Some(departed),
+            ..
+        }) = self.state.awaited()
+        {
+            if *departed != key {
+                return out_of_place("another record arrives than the one that left");
+            }
+            let Some(RecordFact::Held(record)) = self.state.record(key)? else {
+                return out_of_place("a record arrives that never was");
+            };
+            let digest = self.names.content()?;
+            let suspended = matches!(record.standing, RecordStanding::Suspended(_));
+            let latest = record.versions.last();
+            let same = latest.is_some_and(|version| version.content == digest);
+            if !same || suspended != received.suspended {
+                return out_of_place("a record arrives otherwise than it left");
+            }
+        }
+        self.not_held_already(&received.achievement)
+    }
+
+    /// The record, if it is the issuer's, with this learner, and not revoked.
+    fn changeable(&self, record_id: &str, reason: &str) -> Result<&'a Record, Refusal> {
+        let mut violations = shape::record_id(record_id);
+        violations.extend(shape::reason(reason));
+        well_formed(violations)?;
+        let key = self.names.record()?;
+        let record = held_under(self.state, key, &self.event.issuer, record_id)?;
+        if let RecordStanding::Revoked(position) = record.standing {
+            return Err(Rejection::RecordRevoked {
+                record_id: record_id.to_owned(),
                 position,
             }
             .into());
         }
-    }
-    state
-        .registry()
-        .in_window(&event.issuer, content.awarded, at.date())?;
-    not_held_already(state, &event.issuer, handle, content, key)
-}
-
-fn superseded(
-    state: &State,
-    event: &Event,
-    handle: Handle,
-    new: &AchievementSuperseded,
-    at: Timestamp,
-) -> Result<(), Refusal> {
-    let content = &new.achievement;
-    let reason = shape::reason(&new.reason);
-    content_rules_beside(state, &event.issuer, content, at, reason)?;
-    let record = changeable(state, event, handle, &content.record_id, &new.reason)?;
-    let secret = state.secret()?;
-    let digest = secret.content(&codec::encode_achievement(content));
-    if record
-        .versions
-        .iter()
-        .any(|version| version.content == digest)
-    {
-        return out_of_place("a version is superseded by content that the record had before");
-    }
-    let before = record.versions.last().map(|version| version.awarded);
-    for awarded in before.into_iter().chain([content.awarded]) {
-        state
-            .registry()
-            .in_window(&event.issuer, awarded, at.date())?;
-    }
-    let key = secret.record(&event.issuer, &content.record_id);
-    not_held_already(state, &event.issuer, handle, content, key)
-}
-
-fn received(
-    state: &State,
-    event: &Event,
-    handle: Handle,
-    received: &AchievementReceived,
-) -> Result<(), Refusal> {
-    open(state, handle)?;
-    let content = &received.achievement;
-    let secret = state.secret()?;
-    let key = secret.record(&event.issuer, &content.record_id);
-    if let Some(Awaited::Received {
-        record: Some(departed),
-        ..
-    }) = state.awaited()
-    {
-        if *departed != key {
-            return out_of_place("another record arrives than the one that left");
+        if self.state.resolve(record.learner)?.0 != self.learner {
+            return out_of_place("the record is changed on another learner's chain");
         }
-        let Some(RecordFact::Held(record)) = state.record(key)? else {
-            return out_of_place("a record arrives that never was");
+        open(self.state, self.learner)?;
+        Ok(record)
+    }
+
+    /// Invariant: outside of merges, no learner holds one result twice under two record ids.
+    fn not_held_already(&self, content: &Achievement) -> Result<(), Refusal> {
+        let Some(on_own) = self.names.result() else {
+            return Ok(());
         };
-        let digest = secret.content(&codec::encode_achievement(content));
-        let suspended = matches!(record.standing, RecordStanding::Suspended(_));
-        let same = record
-            .versions
-            .last()
-            .is_some_and(|version| version.content == digest);
-        if !same || suspended != received.suspended {
-            return out_of_place("a record arrives otherwise than it left");
+        let (state, issuer) = (self.state, &self.event.issuer);
+        let (secret, own) = (state.secret()?, self.names.record()?);
+        let group = state.group(self.learner)?;
+        for member in &group {
+            let result = if *member == self.learner {
+                Some(on_own)
+            } else {
+                secret.result(issuer, *member, content)
+            };
+            let Some(key) = result else { continue };
+            let Some(claimer) = state.result(key)?.filter(|claimer| *claimer != own) else {
+                continue;
+            };
+            let Some(RecordFact::Held(record)) = state.record(claimer)? else {
+                continue;
+            };
+            let revoked = matches!(record.standing, RecordStanding::Revoked(_));
+            let latest = record.versions.last();
+            if let Some(version) = latest.filter(|version| version.result == Some(key))
+                && !revoked
+                && group.contains(&record.learner)
+            {
+                let position = version.position;
+                return Err(Rejection::DuplicateResult { position }.into());
+            }
         }
+        Ok(())
     }
-    not_held_already(state, &event.issuer, handle, content, key)
-}
-
-/// The record, if it is the issuer's, with this learner, and not revoked.
-fn changeable<'a>(
-    state: &'a State,
-    event: &Event,
-    handle: Handle,
-    record_id: &str,
-    reason: &str,
-) -> Result<&'a Record, Refusal> {
-    let mut violations = shape::record_id(record_id);
-    violations.extend(shape::reason(reason));
-    well_formed(violations)?;
-    let record = held(state, &event.issuer, record_id)?;
-    if let RecordStanding::Revoked(position) = record.standing {
-        return Err(Rejection::RecordRevoked {
-            record_id: record_id.to_owned(),
-            position,
-        }
-        .into());
-    }
-    if state.resolve(record.learner)?.0 != handle {
-        return out_of_place("the record is changed on another learner's chain");
-    }
-    open(state, handle)?;
-    Ok(record)
 }
 
 /// The record of that name.
@@ -289,13 +317,25 @@ pub(crate) fn held<'a>(
     record_id: &str,
 ) -> Result<&'a Record, Refusal> {
     let key = state.secret()?.record(issuer, record_id);
-    let record_id = record_id.to_owned();
+    held_under(state, key, issuer, record_id)
+}
+
+/// The record of that name, which is found under that key.
+fn held_under<'a>(
+    state: &'a State,
+    key: Key,
+    issuer: &InstitutionId,
+    record_id: &str,
+) -> Result<&'a Record, Refusal> {
     match state.record(key)? {
         Some(RecordFact::Held(record)) => Ok(record),
-        Some(RecordFact::Suppressed) => Err(Rejection::RecordErased { record_id }.into()),
+        Some(RecordFact::Suppressed) => Err(Rejection::RecordErased {
+            record_id: record_id.to_owned(),
+        }
+        .into()),
         None => Err(Rejection::UnknownRecord {
             issuer: issuer.clone(),
-            record_id,
+            record_id: record_id.to_owned(),
         }
         .into()),
     }
@@ -307,42 +347,4 @@ pub(crate) fn first_position(record: &Record) -> Position {
         .versions
         .first()
         .map_or(Position(0), |version| version.position)
-}
-
-/// Invariant: outside of merges, no learner holds one result twice under two record ids.
-fn not_held_already(
-    state: &State,
-    issuer: &InstitutionId,
-    handle: Handle,
-    content: &Achievement,
-    own: Key,
-) -> Result<(), Refusal> {
-    let secret = state.secret()?;
-    let group = state.group(handle)?;
-    for member in &group {
-        let Some(key) = secret.result(issuer, *member, content) else {
-            return Ok(());
-        };
-        let Some(claimer) = state.result(key)?.filter(|claimer| *claimer != own) else {
-            continue;
-        };
-        let Some(RecordFact::Held(record)) = state.record(claimer)? else {
-            continue;
-        };
-        let revoked = matches!(record.standing, RecordStanding::Revoked(_));
-        let latest = record
-            .versions
-            .last()
-            .filter(|version| version.result == Some(key));
-        if let Some(version) = latest
-            && !revoked
-            && group.contains(&record.learner)
-        {
-            return Err(Rejection::DuplicateResult {
-                position: version.position,
-            }
-            .into());
-        }
-    }
-    Ok(())
 }

@@ -69,6 +69,15 @@ pub fn encode_achievement(achievement: &Achievement) -> Vec<u8> {
     achievement::achievement(achievement).encode_to_vec()
 }
 
+/// The bytes of the achievement in the body of an event that carries one: there it is the first field,
+/// and as long as it says.
+pub(crate) fn achievement_in(body: &[u8]) -> Option<&[u8]> {
+    const TAG: u8 = 1 << 3 | 2;
+    let mut rest = body.strip_prefix(&[TAG])?;
+    let len = prost::decode_length_delimiter(&mut rest).ok()?;
+    rest.get(..len)
+}
+
 /// The event from what its leaf shows and its body.
 ///
 /// # Errors

@@ -7,9 +7,9 @@ use crate::codec;
 use crate::command::{Action, Decision};
 use crate::event::{
     AchievementReassigned, AchievementReceived, AchievementStatus, AchievementSuperseded, Body,
-    Event,
 };
 use crate::ids::{Handle, InstitutionId};
+use crate::keyed::Keyed;
 use crate::rejection::{Rejection, Violation};
 use crate::shape;
 use crate::state::{Record, RecordFact, RecordStanding, Refusal};
@@ -76,7 +76,8 @@ fn submit(
 ) -> Result<Decision, Refusal> {
     by.acting_for(issuer, false)?;
     by.may_name(learner)?;
-    let key = by.state.secret()?.record(issuer, &achievement.record_id);
+    let secret = by.state.secret()?;
+    let key = secret.record(issuer, &achievement.record_id);
     match by.state.record(key)? {
         None => {}
         Some(RecordFact::Suppressed) => {
@@ -109,7 +110,8 @@ fn submit(
         }
     };
     let body = Body::AchievementRecorded(achievement.clone());
-    events.push(by.event(issuer.clone(), Some(handle), body));
+    let event = by.unkeyed(issuer.clone(), Some(handle), body);
+    events.push(Keyed::about(&secret, key, event));
     Ok(Decision::record(events).pending(pending))
 }
 
@@ -118,7 +120,7 @@ impl Newcomer<'_> {
         shape::learner_profile(self.profile, "profile")
     }
 
-    fn events(&self, by: &By<'_>) -> Result<Vec<Event>, Refusal> {
+    fn events(&self, by: &By<'_>) -> Result<Vec<Keyed>, Refusal> {
         by.open_person(self.fresh, self.student, self.profile)
     }
 }

@@ -4,8 +4,9 @@ use super::{By, beside, well_formed};
 use crate::admit::learner::may_merge;
 use crate::codec;
 use crate::command::{Action, Actor, Decision};
-use crate::event::{Body, Counterpart, Event, LearnerErased, LearnerRegistered, Opening};
+use crate::event::{Body, Counterpart, LearnerErased, LearnerRegistered, Opening};
 use crate::ids::Handle;
+use crate::keyed::Keyed;
 use crate::rejection::Rejection;
 use crate::shape;
 use crate::state::{Refusal, Standing};
@@ -151,7 +152,7 @@ impl By<'_> {
         handle: Handle,
         student: &StudentNumber,
         profile: &LearnerProfile,
-    ) -> Result<Vec<Event>, Refusal> {
+    ) -> Result<Vec<Keyed>, Refusal> {
         let registered = LearnerRegistered {
             opening: Opening::Person(profile.clone()),
             request_id: String::new(),
@@ -162,7 +163,7 @@ impl By<'_> {
     }
 
     /// The event that opens a provisional account.
-    pub(super) fn open_provisional(&self, handle: Handle, of: ProvisionalReference) -> Event {
+    pub(super) fn open_provisional(&self, handle: Handle, of: ProvisionalReference) -> Keyed {
         let opening = Opening::Provisional(of);
         let registered = LearnerRegistered {
             opening,
@@ -271,7 +272,7 @@ fn bind_and_link(
     handle: Handle,
     student: &StudentNumber,
     bound: &mut Vec<Handle>,
-) -> Result<Vec<Event>, Refusal> {
+) -> Result<Vec<Keyed>, Refusal> {
     let mut events = Vec::new();
     if let Some(link) = by.state.linked(by.state.secret()?.student(student))? {
         let (waiting, learner) = by.state.resolve(link.handle)?;
@@ -284,7 +285,7 @@ fn bind_and_link(
     Ok(events)
 }
 
-fn merge(by: &By<'_>, from: Handle, into: Handle, reason: &str) -> Vec<Event> {
+fn merge(by: &By<'_>, from: Handle, into: Handle, reason: &str) -> Vec<Keyed> {
     let counterpart = |learner| Counterpart {
         learner,
         reason: reason.to_owned(),

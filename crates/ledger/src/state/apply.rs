@@ -6,110 +6,134 @@
 use std::sync::Arc;
 
 use super::{
-    Awaited, Learner, Link, Map, Record, RecordFact, RecordStanding, Request, Standing, State,
-    Version, awaited_by,
+    Awaited, Fact, Learner, Link, Record, RecordFact, RecordStanding, Request, Seed, Standing,
+    State, Table, Version, awaited_by,
 };
-use crate::codec;
 use crate::event::{Body, Event, EventKind, LearnerErased, LearnerRegistered, Opening};
-use crate::ids::{Handle, InstitutionId, Key, Position, Revision};
+use crate::ids::{Date, Handle, InstitutionId, Key, Position, Revision};
+use crate::keyed::{Keyed, Names};
 use crate::keys::KeySecret;
 use crate::words::{
-    Achievement, DocumentIdentity, LearnerProfile, PendingReason, ProvisionalReference,
-    StudentNumber,
+    DocumentIdentity, LearnerProfile, PendingReason, ProvisionalReference, StudentNumber,
 };
+
+/// Where an event stands, and on whose chain.
+#[derive(Clone, Copy)]
+struct At {
+    position: Position,
+    learner: Handle,
+}
 
 impl State {
     /// Takes in the next event, at position [`State::size`].
     pub fn apply(&mut self, event: &Event) {
-        self.apply_at(Position(self.size), event);
-        self.size += 1;
+        self.apply_at(Position(self.base.size), event);
+        self.base.size += 1;
+    }
+
+    /// The same, without hashing its keys again.
+    pub fn apply_keyed(&mut self, keyed: &Keyed) {
+        self.take_in(Position(self.base.size), keyed.event(), keyed.names());
+        self.base.size += 1;
     }
 
     /// Takes in an event of a known position: for a history that is only one learner's.
     pub fn apply_at(&mut self, position: Position, event: &Event) {
-        let awaited = self.awaited.take();
-        self.awaiting = None;
+        let names = match self.secret() {
+            Ok(secret) => Names::of_event(&secret, event),
+            Err(_) => Names::default(),
+        };
+        self.take_in(position, event, &names);
+    }
+
+    fn take_in(&mut self, position: Position, event: &Event, names: &Names) {
+        let awaited = self.base.awaited.take();
+        self.base.awaiting = None;
         if let Body::LedgerOpened(opened) = &event.body {
-            self.opened = Some(Arc::new(opened.clone()));
+            self.base.opened = Some(Arc::new(opened.clone()));
+            self.spread(Seed(KeySecret(opened.suppression_key).seed()));
         }
-        let Some(handle) = event.learner else {
-            Arc::make_mut(&mut self.registry).apply(position, event);
+        let Some(learner) = event.learner else {
+            Arc::make_mut(&mut self.base.registry).apply(position, event);
             return;
         };
         // An unopened ledger has no learners: `admit` sees to it, and a history starts with its opening.
         let Ok(secret) = self.secret() else { return };
-        self.apply_to_learner(&secret, position, handle, event);
+        self.apply_to_learner(&secret, At { position, learner }, event, names);
         let statement = || (event.issuer.clone(), event.submitter.clone());
-        self.awaiting = self.awaited.is_some().then(statement);
+        self.base.awaiting = self.base.awaited.is_some().then(statement);
         // Of an erased arrival the leaf still tells where the record is now.
         let arrived = matches!(event.body, Body::Erased(EventKind::AchievementReceived));
         if let Some(Awaited::Received {
             record: Some(key), ..
         }) = awaited.filter(|_| arrived)
         {
-            self.with_record(key, |record| record.learner = handle);
+            self.with_record(key, |record| record.learner = learner);
         }
-        self.with_learner(handle, |learner| {
+        self.with_learner(learner, |learner| {
             learner.revision = Revision(learner.revision.0.saturating_add(1));
         });
     }
 
-    fn apply_to_learner(
-        &mut self,
-        secret: &KeySecret,
-        position: Position,
-        handle: Handle,
-        event: &Event,
-    ) {
-        let at = (position, handle, &event.issuer);
+    /// From the opening on, keys are spread by the ledger's secret.
+    fn spread(&mut self, seed: Seed) {
+        if self.facts_len() == 0 {
+            self.seed = seed;
+            self.learners = Table::new(seed);
+            self.records = Table::new(seed);
+            self.students = Table::new(seed);
+            self.documents = Table::new(seed);
+            self.references = Table::new(seed);
+            self.results = Table::new(seed);
+            self.requests = Table::new(seed);
+        }
+    }
+
+    fn apply_to_learner(&mut self, secret: &KeySecret, at: At, event: &Event, names: &Names) {
+        let (position, handle) = (at.position, at.learner);
         match &event.body {
             Body::LearnerRegistered(registered) => {
-                self.register(secret, position, handle, event, registered);
+                self.register(secret, at, event, registered, names);
             }
             Body::LearnerUpdated(profile) => self.set_profile(secret, handle, profile),
-            Body::IdentityLinked(student) => self.set_link(secret, position, handle, student, true),
-            Body::IdentityUnlinked(student) => {
-                self.set_link(secret, position, handle, student, false);
-            }
+            Body::IdentityLinked(student) => self.set_link(secret, at, student, true),
+            Body::IdentityUnlinked(student) => self.set_link(secret, at, student, false),
             Body::LearnerMerged(counterpart) => {
                 self.with_learner(handle, |l| {
                     l.standing = Standing::Merged(counterpart.learner)
                 });
-                self.awaited = Some(awaited_by(true, handle, counterpart));
+                self.base.awaited = Some(awaited_by(true, handle, counterpart));
             }
             Body::LearnerAbsorbed(counterpart) => {
                 self.with_learner(handle, |l| l.absorbed.push(counterpart.learner));
             }
             Body::LearnersSeparated(counterpart) => {
                 self.with_learner(handle, |l| l.absorbed.retain(|h| *h != counterpart.learner));
-                self.awaited = Some(awaited_by(false, handle, counterpart));
+                self.base.awaited = Some(awaited_by(false, handle, counterpart));
             }
             Body::LearnerReopened(_) => self.with_learner(handle, |l| l.standing = Standing::Open),
-            Body::LearnerErased(erased) => self.erase(position, handle, Some(erased)),
-            Body::LearnerIdentityErased => self.erase(position, handle, None),
-            Body::AchievementRecorded(content) => self.add_version(secret, at, content, true),
+            Body::LearnerErased(erased) => self.erase(at, Some(erased)),
+            Body::LearnerIdentityErased => self.erase(at, None),
+            Body::AchievementRecorded(content) => self.record_first(at, names, content.awarded),
             Body::AchievementSuperseded(new) => {
-                self.add_version(secret, at, &new.achievement, false);
+                self.supersede(at, names, new.achievement.awarded);
             }
-            Body::AchievementSuspended(status) => self
-                .with_record(secret.record(&event.issuer, &status.record_id), |record| {
-                    record.standing = RecordStanding::Suspended(position)
-                }),
-            Body::AchievementReinstated(status) => self
-                .with_record(secret.record(&event.issuer, &status.record_id), |record| {
-                    record.standing = RecordStanding::InForce
-                }),
-            Body::AchievementRevoked(status) => self
-                .with_record(secret.record(&event.issuer, &status.record_id), |record| {
-                    record.standing = RecordStanding::Revoked(position)
-                }),
+            Body::AchievementSuspended(_) => {
+                self.set_standing(names, RecordStanding::Suspended(position));
+            }
+            Body::AchievementReinstated(_) => self.set_standing(names, RecordStanding::InForce),
+            Body::AchievementRevoked(_) => {
+                self.set_standing(names, RecordStanding::Revoked(position));
+            }
             Body::AchievementReassigned(reassigned) => {
-                let record = Some(secret.record(&event.issuer, &reassigned.record_id));
-                let (from, by) = (handle, Some(reassigned.to));
-                self.awaited = Some(Awaited::Received { from, by, record });
+                self.base.awaited = Some(Awaited::Received {
+                    from: handle,
+                    by: Some(reassigned.to),
+                    record: names.record().ok(),
+                });
             }
             Body::AchievementReceived(received) => {
-                self.receive(secret, at, &received.achievement, received.suspended);
+                self.receive(at, names, received.achievement.awarded, received.suspended);
             }
             Body::Erased(kind) => self.apply_erased(handle, *kind),
             _ => {}
@@ -122,7 +146,7 @@ impl State {
             EventKind::LearnerRegistered => self.open(handle, None),
             EventKind::LearnerUpdated => self.with_learner(handle, |l| l.forget_identity()),
             EventKind::AchievementReassigned => {
-                self.awaited = Some(Awaited::Received {
+                self.base.awaited = Some(Awaited::Received {
                     from: handle,
                     by: None,
                     record: None,
@@ -135,15 +159,16 @@ impl State {
     fn register(
         &mut self,
         secret: &KeySecret,
-        position: Position,
-        handle: Handle,
+        at: At,
         event: &Event,
         registered: &LearnerRegistered,
+        names: &Names,
     ) {
+        let (position, learner) = (at.position, at.learner);
         match &registered.opening {
             Opening::Person(profile) => {
-                self.open(handle, None);
-                self.set_profile(secret, handle, profile);
+                self.open(learner, None);
+                self.set_profile(secret, learner, profile);
             }
             Opening::Provisional(reference) => {
                 // A delegate may have sent it: a student number is its institution's all the same.
@@ -152,29 +177,26 @@ impl State {
                     ProvisionalReference::Document(..) => &event.issuer,
                 };
                 let provisional = (reference.reason(), whose.clone());
-                self.open(handle, Some(provisional));
+                self.open(learner, Some(provisional));
                 match reference {
                     ProvisionalReference::Student(student) => {
-                        self.set_link(secret, position, handle, student, true);
+                        self.set_link(secret, at, student, true);
                     }
                     ProvisionalReference::Document(identity, _) => {
-                        self.references
-                            .insert_mut(secret.reference(identity), Some(handle));
+                        let key = secret.reference(identity);
+                        self.put(Fact::Reference(key, Some(learner)));
                     }
                 }
             }
         }
-        if !registered.request_id.is_empty() {
+        if let Ok(content) = names.content() {
             let key = secret.request(&event.submitter, &registered.request_id);
-            let content = secret.content(&codec::encode(&event.body));
-            self.requests.insert_mut(
-                key,
-                Some(Request {
-                    position,
-                    learner: handle,
-                    content,
-                }),
-            );
+            let request = Request {
+                position,
+                learner,
+                content,
+            };
+            self.put(Fact::Request(key, Some(request)));
         }
     }
 
@@ -188,14 +210,14 @@ impl State {
             identities: Vec::new(),
             links_erased: None,
         };
-        self.learners.insert_mut(handle, Some(learner));
+        self.put(Fact::Learner(handle, Some(learner)));
     }
 
     fn set_profile(&mut self, secret: &KeySecret, handle: Handle, profile: &LearnerProfile) {
-        for key in document_keys(secret, profile) {
-            self.documents.insert_mut(key, Some(handle));
-        }
         let (documents, identities) = (document_keys(secret, profile), identities(secret, profile));
+        for key in &documents {
+            self.put(Fact::Document(*key, Some(handle)));
+        }
         self.with_learner(handle, |learner| {
             learner.documents = documents;
             learner.identities = identities;
@@ -203,35 +225,27 @@ impl State {
         });
     }
 
-    fn set_link(
-        &mut self,
-        secret: &KeySecret,
-        position: Position,
-        handle: Handle,
-        student: &StudentNumber,
-        linked: bool,
-    ) {
+    fn set_link(&mut self, secret: &KeySecret, at: At, student: &StudentNumber, linked: bool) {
         let link = Link {
-            handle,
+            handle: at.learner,
             linked,
-            position,
+            position: at.position,
         };
-        self.students
-            .insert_mut(secret.student(student), Some(link));
+        self.put(Fact::Student(secret.student(student), Some(link)));
     }
 
     /// Without a list of suppressed records only the identity goes.
-    fn erase(&mut self, position: Position, handle: Handle, erased: Option<&LearnerErased>) {
-        for member in self.known_group(handle) {
+    fn erase(&mut self, at: At, erased: Option<&LearnerErased>) {
+        for member in self.known_group(at.learner) {
             self.with_learner(member, |learner| {
                 learner.forget_identity();
-                learner.links_erased = Some(position);
+                learner.links_erased = Some(at.position);
             });
         }
         if let Some(erased) = erased {
-            self.with_learner(handle, |learner| learner.standing = Standing::Erased);
+            self.with_learner(at.learner, |learner| learner.standing = Standing::Erased);
             for key in &erased.suppressed {
-                self.records.insert_mut(*key, Some(RecordFact::Suppressed));
+                self.put(Fact::Record(*key, Some(RecordFact::Suppressed)));
             }
         }
     }
@@ -248,69 +262,59 @@ impl State {
         group
     }
 
-    fn add_version(
-        &mut self,
-        secret: &KeySecret,
-        (position, handle, issuer): (Position, Handle, &InstitutionId),
-        content: &Achievement,
-        first: bool,
-    ) {
-        let key = secret.record(issuer, &content.record_id);
-        let version = version(secret, position, handle, issuer, content);
-        if let Some(result) = version.result {
-            self.results.insert_mut(result, Some(key));
+    fn record_first(&mut self, at: At, names: &Names, awarded: Date) {
+        if let Some((key, version)) = self.claim(at, names, awarded) {
+            let record = new_record(at.learner, version);
+            self.put(Fact::Record(key, Some(RecordFact::Held(record))));
         }
-        if first {
-            self.records
-                .insert_mut(key, Some(RecordFact::Held(new_record(handle, version))));
-        } else {
+    }
+
+    fn supersede(&mut self, at: At, names: &Names, awarded: Date) {
+        if let Some((key, version)) = self.claim(at, names, awarded) {
             self.with_record(key, |record| record.versions.push(version));
         }
     }
 
-    fn receive(
-        &mut self,
-        secret: &KeySecret,
-        (position, handle, issuer): (Position, Handle, &InstitutionId),
-        content: &Achievement,
-        suspended: bool,
-    ) {
-        let key = secret.record(issuer, &content.record_id);
-        let version = version(secret, position, handle, issuer, content);
-        if let Some(result) = version.result {
-            self.results.insert_mut(result, Some(key));
-        }
+    fn receive(&mut self, at: At, names: &Names, awarded: Date, suspended: bool) {
+        let Some((key, version)) = self.claim(at, names, awarded) else {
+            return;
+        };
         let mut record = match self.records.get(&key) {
             Some(Some(RecordFact::Held(record))) => record.clone(),
             // What went before has been erased with the learner it left.
             _ => Record {
                 versions: Vec::new(),
-                ..new_record(handle, version)
+                ..new_record(at.learner, version)
             },
         };
-        record.learner = handle;
+        record.learner = at.learner;
         record.versions.push(version);
         if suspended && !matches!(record.standing, RecordStanding::Suspended(_)) {
-            record.standing = RecordStanding::Suspended(position);
+            record.standing = RecordStanding::Suspended(at.position);
         }
-        self.records.insert_mut(key, Some(RecordFact::Held(record)));
+        self.put(Fact::Record(key, Some(RecordFact::Held(record))));
     }
 
-    fn with_learner(&mut self, handle: Handle, change: impl FnOnce(&mut Learner)) {
-        if let Some(Some(learner)) = get_mut(&mut self.learners, &handle) {
-            change(learner);
+    /// The record and its new version; from here on its result is this record's.
+    fn claim(&mut self, at: At, names: &Names, awarded: Date) -> Option<(Key, Version)> {
+        let (key, content) = (names.record().ok()?, names.content().ok()?);
+        if let Some(result) = names.result() {
+            self.put(Fact::Result(result, Some(key)));
         }
+        let version = Version {
+            position: at.position,
+            content,
+            result: names.result(),
+            awarded,
+        };
+        Some((key, version))
     }
 
-    fn with_record(&mut self, key: Key, change: impl FnOnce(&mut Record)) {
-        if let Some(Some(RecordFact::Held(record))) = get_mut(&mut self.records, &key) {
-            change(record);
+    fn set_standing(&mut self, names: &Names, standing: RecordStanding) {
+        if let Ok(key) = names.record() {
+            self.with_record(key, |record| record.standing = standing);
         }
     }
-}
-
-fn get_mut<'a, K: Ord + Clone, V: Clone>(map: &'a mut Map<K, V>, key: &K) -> Option<&'a mut V> {
-    map.get_mut(key)
 }
 
 fn new_record(handle: Handle, version: Version) -> Record {
@@ -319,21 +323,6 @@ fn new_record(handle: Handle, version: Version) -> Record {
         first_learner: handle,
         versions: vec![version],
         standing: RecordStanding::InForce,
-    }
-}
-
-fn version(
-    secret: &KeySecret,
-    position: Position,
-    handle: Handle,
-    issuer: &InstitutionId,
-    content: &Achievement,
-) -> Version {
-    Version {
-        position,
-        content: secret.content(&codec::encode_achievement(content)),
-        result: secret.result(issuer, handle, content),
-        awarded: content.awarded,
     }
 }
 

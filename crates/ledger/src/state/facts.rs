@@ -63,28 +63,40 @@ impl Fact {
 impl State {
     /// Takes in a loaded fact, replacing what was known.
     pub fn load(&mut self, fact: Fact) {
-        match fact {
-            Fact::Learner(handle, value) => self.learners.insert_mut(handle, value),
-            Fact::Record(key, value) => self.records.insert_mut(key, value),
-            Fact::Student(key, value) => self.students.insert_mut(key, value),
-            Fact::Document(key, value) => self.documents.insert_mut(key, value),
-            Fact::Reference(key, value) => self.references.insert_mut(key, value),
-            Fact::Result(key, value) => self.results.insert_mut(key, value),
-            Fact::Request(key, value) => self.requests.insert_mut(key, value),
-        }
+        self.put(fact);
     }
 
     /// Forgets a fact: a partial state must load it again.
     pub fn forget(&mut self, need: Need) {
-        match need {
-            Need::Learner(handle) => self.learners.remove_mut(&handle),
-            Need::Record(key) => self.records.remove_mut(&key),
-            Need::Student(key) => self.students.remove_mut(&key),
-            Need::Document(key) => self.documents.remove_mut(&key),
-            Need::Reference(key) => self.references.remove_mut(&key),
-            Need::Result(key) => self.results.remove_mut(&key),
-            Need::Request(key) => self.requests.remove_mut(&key),
-        };
+        self.lose(need);
+    }
+
+    /// Forgets the facts that nobody has looked up or changed since it was called last, and keeps the
+    /// others, so that memory is bounded and who is busy stays known. Called twice in a row it forgets
+    /// everything. A complete state forgets nothing.
+    ///
+    /// Whoever decides on facts that were loaded earlier must compare [`State::floor`] afterwards.
+    pub fn age(&mut self) {
+        if self.complete {
+            return;
+        }
+        self.learners.age();
+        self.records.age();
+        self.students.age();
+        self.documents.age();
+        self.references.age();
+        self.results.age();
+        self.requests.age();
+        // What is forgotten now was changed, if ever, before the last time.
+        self.floor = std::mem::replace(&mut self.aged_at, self.base.size);
+    }
+
+    /// The size that a ledger must have had when a fact was read from it, for the fact to be loaded here:
+    /// one read earlier may have changed since, and this state may have forgotten that. With
+    /// [`State::knows`] asked first, because what is known here is newer than anything read.
+    #[must_use]
+    pub fn floor(&self) -> u64 {
+        self.floor
     }
 
     /// The fact, when it is known.
@@ -109,71 +121,66 @@ impl State {
     pub fn knows(&self, need: Need) -> bool {
         self.complete
             || match need {
-                Need::Learner(handle) => self.learners.contains_key(&handle),
-                Need::Record(key) => self.records.contains_key(&key),
-                Need::Student(key) => self.students.contains_key(&key),
-                Need::Document(key) => self.documents.contains_key(&key),
-                Need::Reference(key) => self.references.contains_key(&key),
-                Need::Result(key) => self.results.contains_key(&key),
-                Need::Request(key) => self.requests.contains_key(&key),
+                Need::Learner(handle) => self.learners.get(&handle).is_some(),
+                Need::Record(key) => self.records.get(&key).is_some(),
+                Need::Student(key) => self.students.get(&key).is_some(),
+                Need::Document(key) => self.documents.get(&key).is_some(),
+                Need::Reference(key) => self.references.get(&key).is_some(),
+                Need::Result(key) => self.results.get(&key).is_some(),
+                Need::Request(key) => self.requests.get(&key).is_some(),
             }
     }
 
     /// Every fact that it holds, in order of kind and key.
     pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
-        let learners = self
-            .learners
-            .iter()
-            .map(|(k, v)| Fact::Learner(*k, v.clone()));
-        let records = self
-            .records
-            .iter()
-            .map(|(k, v)| Fact::Record(*k, v.clone()));
-        let students = self.students.iter().map(|(k, v)| Fact::Student(*k, *v));
-        let documents = self.documents.iter().map(|(k, v)| Fact::Document(*k, *v));
-        let references = self.references.iter().map(|(k, v)| Fact::Reference(*k, *v));
-        let results = self.results.iter().map(|(k, v)| Fact::Result(*k, *v));
-        let requests = self.requests.iter().map(|(k, v)| Fact::Request(*k, *v));
+        let learners = self.learners.sorted();
+        let learners = learners.map(|(key, value)| Fact::Learner(key, value.clone()));
+        let records = self.records.sorted();
+        let records = records.map(|(key, value)| Fact::Record(key, value.clone()));
+        let students = self.students.sorted();
+        let students = students.map(|(key, value)| Fact::Student(key, *value));
+        let documents = self.documents.sorted();
+        let documents = documents.map(|(key, value)| Fact::Document(key, *value));
+        let references = self.references.sorted();
+        let references = references.map(|(key, value)| Fact::Reference(key, *value));
+        let results = self.results.sorted();
+        let results = results.map(|(key, value)| Fact::Result(key, *value));
+        let requests = self.requests.sorted();
+        let requests = requests.map(|(key, value)| Fact::Request(key, *value));
         let of_learners = learners.chain(students).chain(documents).chain(references);
         of_learners.chain(records).chain(results).chain(requests)
     }
 
-    /// The accounts that it knows.
+    /// The accounts that it knows, in order of their handles.
     pub fn learners(&self) -> impl Iterator<Item = (Handle, &Learner)> + '_ {
-        self.learners
-            .iter()
-            .filter_map(|(handle, known)| Some((*handle, known.as_ref()?)))
+        let learners = self.learners.sorted();
+        learners.filter_map(|(handle, known)| Some((handle, known.as_ref()?)))
     }
 
-    /// What it knows under record ids.
+    /// What it knows under record ids, in order of their keys.
     pub fn records(&self) -> impl Iterator<Item = (Key, &RecordFact)> + '_ {
-        self.records
-            .iter()
-            .filter_map(|(key, known)| Some((*key, known.as_ref()?)))
+        let records = self.records.sorted();
+        records.filter_map(|(key, known)| Some((key, known.as_ref()?)))
     }
 
     /// How many facts it holds, for a bound on memory.
     #[must_use]
     pub fn facts_len(&self) -> usize {
-        let learner = self.learners.size() + self.students.size() + self.documents.size();
-        learner
-            + self.references.size()
-            + self.requests.size()
-            + self.records.size()
-            + self.results.size()
+        let learner = self.learners.len() + self.students.len() + self.documents.len();
+        let record = self.records.len() + self.results.len();
+        learner + self.references.len() + self.requests.len() + record
     }
 
     /// Keys of the records that are with one of these accounts, sorted.
     #[must_use]
     pub fn records_with(&self, group: &[Handle]) -> Vec<Key> {
-        let with = |fact: &Option<RecordFact>| match fact {
-            Some(RecordFact::Held(record)) => group.contains(&record.learner),
-            _ => false,
+        let with = |fact: &RecordFact| match fact {
+            RecordFact::Held(record) => group.contains(&record.learner),
+            RecordFact::Suppressed => false,
         };
-        self.records
-            .iter()
+        self.records()
             .filter(|(_, fact)| with(fact))
-            .map(|(key, _)| *key)
+            .map(|(key, _)| key)
             .collect()
     }
 }

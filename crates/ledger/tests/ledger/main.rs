@@ -11,3 +11,4 @@ mod account_stories;
 mod codec;
 mod sample_events;
 mod shape;
+mod state;

@@ -1,8 +1,9 @@
 //! A bank under test: every command is decided in each way that must give the same answer.
 //!
-//! Apart from the language so that tables and properties go through the same checks: the complete state, a
-//! partial states that load what they lack, one of which is carried along and forgets now and then, as a
-//! server does; every event admitted, encoded, decoded, and the invariants after each.
+//! Apart from the language so that tables and properties go through the same checks: the complete state, as
+//! a question and in place; partial states that load what they lack, one of which is carried along and
+//! forgets now and then, as a server does; every event admitted, encoded, decoded, and the invariants after
+//! each.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,18 @@ use ledger::invariants as must;
 use ledger::state::{Fact, Refusal};
 use ledger::words::Achievement;
 use ledger::{
-    Body, Command, Date, Decision, Event, EventKind, InstitutionId, Rejection, State, Timestamp,
-    admit, codec, decide,
+    Body, Command, Date, Decision, Event, EventKind, InstitutionId, Keyed, Rejection, State,
+    Timestamp, admit, admit_keyed, carry_out, codec, decide, keys_of, likely_needs,
 };
 
 /// Most facts that a decision may ask for.
 const LOADS_MAX: usize = 1_000;
 /// One fact in so many is missing.
 const GAPS: usize = 3;
+/// After so many commands what was not used since is forgotten.
+const AGES: usize = 4;
+/// How often a server asks what is likely needed before it decides.
+const GUESSES: usize = 3;
 
 /// A bank under test.
 pub(crate) struct Bank {
@@ -30,8 +35,11 @@ pub(crate) struct Bank {
     pub(crate) events: Vec<(Event, Timestamp)>,
     /// The content of every record as it stands.
     pub(crate) contents: BTreeMap<(InstitutionId, String), Achievement>,
+    /// How many commands could be decided on what was guessed that they need.
+    pub(crate) n_guessed: usize,
+    /// How many were tried.
+    pub(crate) n_commands: usize,
     carried: State,
-    n_commands: usize,
 }
 
 impl Default for Bank {
@@ -46,6 +54,7 @@ impl Default for Bank {
             events,
             contents,
             carried,
+            n_guessed: 0,
             n_commands: 0,
         }
     }
@@ -67,6 +76,8 @@ impl Bank {
             outcome,
             "twice the same"
         );
+        self.carries_out(command, &outcome);
+        self.guesses(command, &outcome);
 
         let mut fresh = self.state.without_facts();
         assert_eq!(
@@ -86,7 +97,10 @@ impl Bank {
         self.carried = carried;
 
         if let Ok(decision) = &outcome {
-            let last = decision.events.last().map(|event| event.body.kind());
+            let last = decision
+                .events
+                .last()
+                .map(|keyed| keyed.event().body.kind());
             let recorded = match (decision.already, last) {
                 (already, None) => already.is_some(),
                 (None, Some(_)) => true,
@@ -100,22 +114,73 @@ impl Bank {
         outcome
     }
 
+    /// In place it is the same: what is decided is taken in, once, and a refusal leaves no trace; and
+    /// either can be taken back.
+    fn carries_out(&self, command: &Command, outcome: &Result<Decision, Rejection>) {
+        let mut state = self.state.clone();
+        let before = state.savepoint();
+        assert_eq!(&known(carry_out(&mut state, command, self.now)), outcome);
+        let mut after = self.state.clone();
+        for event in outcome.iter().flat_map(|decision| &decision.events) {
+            after.apply(event.event());
+        }
+        assert_same(&state, &after);
+        state.rollback(before);
+        assert_same(&state, &self.state);
+        // Where nothing is journaled from outside, it takes back what it must by itself.
+        assert_eq!(&known(carry_out(&mut state, command, self.now)), outcome);
+        assert_same(&state, &after);
+    }
+
+    /// Loads what is likely needed, a few times, and says whether that was enough.
+    fn guesses(&mut self, command: &Command, outcome: &Result<Decision, Rejection>) {
+        let mut state = self.state.without_facts();
+        for _ in 0..GUESSES {
+            for need in likely_needs(&state, command) {
+                assert!(!state.knows(need), "named though it is there: {need:?}");
+                state.load(self.state.fact(need).unwrap());
+            }
+        }
+        match carry_out(&mut state, command, self.now) {
+            Err(Refusal::Unloaded(_)) => {}
+            other => {
+                assert_eq!(&known(other), outcome);
+                self.n_guessed += 1;
+            }
+        }
+    }
+
     /// Takes in what was decided; each event must be one that an auditor would admit.
-    fn append(&mut self, events: &[Event]) {
-        for (idx, event) in events.iter().enumerate() {
+    fn append(&mut self, events: &[Keyed]) {
+        for (idx, keyed) in events.iter().enumerate() {
+            let event = keyed.event();
             assert_eq!(admit(&self.state, event, self.now), Ok(()), "{event:?}");
+            assert_eq!(admit_keyed(&self.state, keyed, self.now), Ok(()));
+            self.is_keyed(keyed);
             let before = self.state.clone();
             self.state.apply(event);
             self.carried.apply(event);
             holds(must::of_state(&self.state));
             holds(must::of_step(&before, event, &self.state));
-            holds(must::pairs_are_neighbours(event, events.get(idx + 1)));
+            let next = events.get(idx + 1).map(Keyed::event);
+            holds(must::pairs_are_neighbours(event, next));
             self.remember(event);
             self.events.push((event.clone(), self.now));
         }
         holds(must::no_pair_is_left_half_done(&self.state));
         self.agrees(&self.carried);
         self.forget_some();
+    }
+
+    /// What is beside the event is what follows from it.
+    fn is_keyed(&self, keyed: &Keyed) {
+        let event = keyed.event();
+        assert_eq!(keyed.body(), codec::encode(&event.body));
+        let Ok(secret) = self.state.secret() else {
+            return;
+        };
+        assert_eq!(keyed.keys(&secret), keys_of(&secret, event));
+        assert_eq!(keyed, &Keyed::new(Some(&secret), event.clone()));
     }
 
     /// The command carried out where every third fact is not in memory: what is believed afterwards.
@@ -138,7 +203,7 @@ impl Bank {
             "with gaps: {command:?}"
         );
         for event in outcome.iter().flat_map(|decision| &decision.events) {
-            gappy.apply(event);
+            gappy.apply_keyed(event);
         }
         gappy
     }
@@ -172,6 +237,10 @@ impl Bank {
 
     /// A bounded memory forgets; which facts must not matter.
     fn forget_some(&mut self) {
+        if self.n_commands.is_multiple_of(AGES) {
+            self.carried.age();
+            return;
+        }
         let needs: Vec<_> = self.carried.facts().map(|fact| fact.need()).collect();
         for (idx, need) in needs.into_iter().enumerate() {
             if (idx + self.n_commands).is_multiple_of(GAPS) {

@@ -10,7 +10,7 @@ use ledger::words::{
     PendingReason, RecordName,
 };
 use ledger::{
-    Action, Actor, Command, Decision, Event, Handle, InstitutionId, Key, Rejection, Revision,
+    Action, Actor, Command, Decision, Handle, InstitutionId, Key, Keyed, Rejection, Revision,
     Timestamp,
 };
 
@@ -343,9 +343,9 @@ fn answer(outcome: Result<Decision, Rejection>, first: u64, bank: &Bank) -> Answ
     Answer { text, reason: None }
 }
 
-fn kinds(events: &[Event]) -> String {
-    let kind = |event: &Event| {
-        let name = event.body.kind().as_str_name();
+fn kinds(events: &[Keyed]) -> String {
+    let kind = |keyed: &Keyed| {
+        let name = keyed.event().body.kind().as_str_name();
         name.trim_start_matches("EVENT_KIND_")
             .to_lowercase()
             .replace('_', " ")

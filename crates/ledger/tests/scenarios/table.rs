@@ -38,29 +38,48 @@ tables! {
 /// Runs a table and compares its answers.
 fn check(name: &str) {
     let expected = expect_file![format!("tables/{name}.txt")];
-    let (answered, _) = run(&expected.data());
-    expected.assert_eq(&answered);
+    let answers = run(&expected.data());
+    expected.assert_eq(&answers.text);
 }
 
-/// The table with the answers that the ledger gives, and the reasons of its rejections.
-pub(crate) fn run(text: &str) -> (String, BTreeSet<&'static str>) {
+/// What a table answers.
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// The table, with the answers that the ledger gives.
+    pub(crate) text: String,
+    /// The reasons of its rejections.
+    pub(crate) reasons: BTreeSet<&'static str>,
+    /// How many commands it has, and how many could be decided on what was guessed that they need.
+    pub(crate) n_commands: usize,
+    pub(crate) n_guessed: usize,
+}
+
+impl Answers {
+    fn finish(&mut self, bank: &Bank) {
+        bank.finish();
+        self.n_commands += bank.n_commands;
+        self.n_guessed += bank.n_guessed;
+    }
+}
+
+/// Runs the commands of a table.
+pub(crate) fn run(text: &str) -> Answers {
     let mut bank = opened();
-    let mut answered = String::new();
-    let mut reasons = BTreeSet::new();
+    let mut answers = Answers::default();
     for line in text.lines().filter(|line| !line.starts_with("    ->")) {
-        answered.push_str(line);
-        answered.push('\n');
+        answers.text.push_str(line);
+        answers.text.push('\n');
         if line.starts_with("==") {
-            bank.finish();
+            answers.finish(&bank);
             bank = opened();
         } else if !line.is_empty() && !line.starts_with('#') {
             let answer = language::run(&mut bank, line);
-            reasons.extend(answer.reason);
-            answered.push_str(&format!("    -> {}\n", answer.text));
+            answers.reasons.extend(answer.reason);
+            answers.text.push_str(&format!("    -> {}\n", answer.text));
         }
     }
-    bank.finish();
-    (answered, reasons)
+    answers.finish(&bank);
+    answers
 }
 
 /// A bank on which the preamble has run.

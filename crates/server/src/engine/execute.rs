@@ -228,12 +228,8 @@ fn discover(state: &State, commands: &[Command], at: Timestamp) -> BTreeSet<Need
     let mut state = state.clone();
     let mut lacking = BTreeSet::new();
     for command in commands {
-        match ledger::decide(&state, command, at) {
-            Ok(decision) => decision.events.iter().for_each(|event| state.apply(event)),
-            Err(Refusal::Unloaded(need)) => {
-                lacking.insert(need);
-            }
-            Err(Refusal::Rejected(_)) => {}
+        if let Err(Refusal::Unloaded(need)) = ledger::carry_out(&mut state, command, at) {
+            lacking.insert(need);
         }
     }
     lacking

@@ -142,7 +142,6 @@ fn start<S: EventStore>(
         state,
         last_at,
         tips: HashMap::new(),
-        floor: 0,
         generation: 0,
     };
     let (sender, receiver) = mpsc::channel(JOBS_MAX);

@@ -1,8 +1,8 @@
 //! The writer: the one owner of the ledger's head.
 //!
 //! Order: jobs that wait are gathered into a group of at most about 1 MiB -> each is decided on the
-//! working state -> the events become one block -> `append` (durable when it returns) -> the working
-//! state becomes the state -> replies. A crash before `append` returns leaves nothing that was
+//! state, after a savepoint -> the events become one block -> `append` (durable when it returns) -> the
+//! savepoint is settled -> replies. A crash before `append` returns leaves nothing that was
 //! acknowledged; a crash after it leaves a block whose submitters will send again and get the same
 //! receipts.
 //!
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use chain::{BlockBuilder, Head, LearnerTip, Pushed, Salt};
 use ledger::state::Need;
-use ledger::{Command, Event, Handle, Refusal, State, Timestamp};
+use ledger::{Command, Handle, Keyed, Refusal, Savepoint, State, Timestamp};
 use store::{AppendError, EventStore};
 use tokio::sync::{mpsc, oneshot};
 
@@ -64,7 +64,7 @@ pub(crate) enum Reply {
 pub struct WriterOptions {
     /// Jobs are gathered until a block has about this many bytes.
     pub group_bytes: usize,
-    /// Facts kept in memory; beyond, all are forgotten and loaded again as needed.
+    /// Facts kept in memory; beyond, those that were not used lately are forgotten.
     pub facts_max: usize,
 }
 
@@ -77,15 +77,14 @@ pub(crate) struct Writer<S> {
     pub(crate) last_at: Timestamp,
     /// Last record of every learner that the state knows and that has one.
     pub(crate) tips: HashMap<Handle, LearnerTip>,
-    /// Facts read before the ledger had this size may be outdated and unknown here.
-    pub(crate) floor: u64,
     pub(crate) generation: u64,
 }
 
 /// A block in the making, and who waits for it.
 struct Group {
     at: Timestamp,
-    state: State,
+    /// The state before it.
+    before: Savepoint,
     builder: BlockBuilder,
     pushed: Vec<Pushed>,
     waiting: Vec<Waiting>,
@@ -139,12 +138,12 @@ impl<S: EventStore> Writer<S> {
         }
     }
 
-    fn begin(&self) -> Result<Group, EngineFault> {
+    fn begin(&mut self) -> Result<Group, EngineFault> {
         // Invariant: recorded-at never decreases, also when the clock does.
         let at = self.inner.clock.now()?.max(self.last_at);
         Ok(Group {
             at,
-            state: self.state.clone(),
+            before: self.state.savepoint(),
             builder: BlockBuilder::new(self.head, join::recorded_at(at)),
             pushed: Vec::new(),
             waiting: Vec::new(),
@@ -153,25 +152,27 @@ impl<S: EventStore> Writer<S> {
 
     /// Decides a job and adds its events to the group, or sends it back.
     fn take(&mut self, group: &mut Group, job: Job) {
-        if job.seen.size < self.floor || job.seen.generation != self.generation {
+        if job.seen.size < self.state.floor() || job.seen.generation != self.generation {
             let _ = job.reply.send(Ok(Reply::Stale));
             return;
         }
         for loaded in job.facts {
-            if group.state.knows(loaded.fact.need()) {
+            if self.state.knows(loaded.fact.need()) {
                 continue;
             }
             if let (Need::Learner(handle), Some(tip)) = (loaded.fact.need(), loaded.tip) {
                 self.tips.insert(handle, tip);
             }
-            group.state.load(loaded.fact);
+            self.state.load(loaded.fact);
         }
-        let before = group.state.clone();
-        let decided = decide_all(&mut group.state, &job.commands, job.mode, group.at);
+        let before = self.state.savepoint();
+        let decided = decide_all(&mut self.state, &job.commands, job.mode, group.at);
         if job.mode.validates()
             || !matches!(decided, Ok(Decisions { ref events, .. }) if !events.is_empty())
         {
-            group.state = before;
+            self.state.rollback(before);
+        } else {
+            self.state.release(before);
         }
         match decided {
             Err(need) => {
@@ -203,7 +204,8 @@ impl<S: EventStore> Writer<S> {
         }
     }
 
-    fn push(&mut self, group: &mut Group, event: Event) {
+    fn push(&mut self, group: &mut Group, keyed: Keyed) {
+        let (event, body) = keyed.into_parts();
         let learner = event
             .learner
             .map(|handle| (handle, self.tips.get(&handle).copied()));
@@ -213,7 +215,7 @@ impl<S: EventStore> Writer<S> {
             join::institution(&event.submitter),
             learner.map(|(handle, tip)| (join::handle(handle), tip)),
             Salt(self.inner.random.salt()),
-            ledger::codec::encode(&event.body),
+            body,
         );
         // Limits on messages and bodies keep a job below the room that a block has left.
         let pushed = pushed.expect("an admitted event makes a record that fits the block");
@@ -231,13 +233,13 @@ impl<S: EventStore> Writer<S> {
     ) -> Result<(), String> {
         let Group {
             at,
-            state,
+            before,
             builder,
             pushed,
             waiting,
         } = group;
         if pushed.is_empty() {
-            self.state = state;
+            self.state.settle();
             answer(waiting, &[]);
             self.forget_when_full();
             return Ok(());
@@ -247,10 +249,12 @@ impl<S: EventStore> Writer<S> {
         match self.inner.store.append(self.head, block).await {
             Ok(head) => {
                 self.head = head;
-                self.state = state;
+                self.state.settle();
                 self.last_at = at;
             }
             Err(full @ (AppendError::Full { .. } | AppendError::TooLarge { .. })) => {
+                self.state.rollback(before);
+                // The tips are those of what was not recorded.
                 self.forget();
                 refuse(waiting, full, self.head);
                 return Ok(());
@@ -285,7 +289,12 @@ impl<S: EventStore> Writer<S> {
     }
 
     fn forget_when_full(&mut self) {
+        let tips_max = self.options.facts_max;
         if self.state.facts_len() > self.options.facts_max {
+            self.state.age();
+        }
+        // All of it was used lately: then the bound comes first.
+        if self.state.facts_len() > self.options.facts_max || self.tips.len() > tips_max {
             self.forget();
         }
     }
@@ -293,7 +302,6 @@ impl<S: EventStore> Writer<S> {
     fn forget(&mut self) {
         self.state = self.state.without_facts();
         self.tips.clear();
-        self.floor = self.head.size;
     }
 
     async fn refuse_rest(&self, mut jobs: mpsc::Receiver<Job>, held: Option<Job>, reason: &str) {
@@ -316,7 +324,7 @@ impl<S: EventStore> Writer<S> {
 
 /// Events of a job in order, and of each command which of them are its own.
 struct Decisions {
-    events: Vec<Event>,
+    events: Vec<Keyed>,
     outcomes: Vec<Result<Own, Refused>>,
 }
 
@@ -341,7 +349,7 @@ fn decide_all(
             decisions.outcomes.push(Err(Refused::NotAttempted));
             continue;
         }
-        let decision = match ledger::decide(state, command, at) {
+        let decision = match ledger::carry_out(state, command, at) {
             Ok(decision) => decision,
             Err(Refusal::Unloaded(need)) => return Err(need),
             Err(Refusal::Rejected(rejection)) => {
@@ -350,7 +358,6 @@ fn decide_all(
                 continue;
             }
         };
-        decision.events.iter().for_each(|event| state.apply(event));
         let from = decisions.events.len();
         decisions.events.extend(decision.events);
         let revision = decision

@@ -14,7 +14,7 @@ use ledger::words::{
 };
 use ledger::{
     Action, Actor, Body, Command, Credits, Date, Decision, Event, Handle, InstitutionId, Key,
-    Revision, State, Timestamp, codec, decide,
+    Revision, State, Timestamp, carry_out, codec,
 };
 
 /// 2026-11-21T00:00:00Z.
@@ -141,9 +141,8 @@ impl Bank {
                 actor: by(actor),
                 action: action.clone(),
             };
-            let decision = decide(&state, &command, Timestamp(self.at)).unwrap();
-            decision.events.iter().for_each(|event| state.apply(event));
-            events.extend(decision.events.clone());
+            let decision = carry_out(&mut state, &command, Timestamp(self.at)).unwrap();
+            events.extend(decision.events.iter().map(|keyed| keyed.event().clone()));
             decisions.push(decision);
         }
         self.force(&events);
