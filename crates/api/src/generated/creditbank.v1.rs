@@ -961,9 +961,11 @@ pub mod record_service_client {
         }
         /// Records achievements for as long as the caller sends: one answer a request, in order, when all its good
         /// records are durable. The server takes in no more than it can record, so a fast caller is slowed down,
-        /// never refused. After a cut, connect again and send from the first record without an answer: what was
+        /// never refused; read the answers while you send, or the server waits for you. Records are recorded in the
+        /// order of sending. After a cut, connect again and send from the first record without an answer: what was
         /// recorded already is answered with its first receipt. A request as a whole is refused by ending the
-        /// stream, after the answers to those before it.
+        /// stream, after the answers to those before it. When the server stops, it answers what it has taken in,
+        /// then ends the stream with UNAVAILABLE and the reason SERVER_STOPPING.
         /// Roles: institution.
         pub async fn stream_submit_records(
             &mut self,
@@ -1231,9 +1233,11 @@ pub mod record_service_server {
             + 'static;
         /// Records achievements for as long as the caller sends: one answer a request, in order, when all its good
         /// records are durable. The server takes in no more than it can record, so a fast caller is slowed down,
-        /// never refused. After a cut, connect again and send from the first record without an answer: what was
+        /// never refused; read the answers while you send, or the server waits for you. Records are recorded in the
+        /// order of sending. After a cut, connect again and send from the first record without an answer: what was
         /// recorded already is answered with its first receipt. A request as a whole is refused by ending the
-        /// stream, after the answers to those before it.
+        /// stream, after the answers to those before it. When the server stops, it answers what it has taken in,
+        /// then ends the stream with UNAVAILABLE and the reason SERVER_STOPPING.
         /// Roles: institution.
         async fn stream_submit_records(
             &self,
@@ -2037,12 +2041,16 @@ pub struct WatchRequest {
     /// Whose; a learner may leave it out.
     #[prost(message, optional, tag = "1")]
     pub learner: ::core::option::Option<LearnerReference>,
-    /// Entries of records from this position on; 0 means all. After a cut: `next_position` of the last answer.
+    /// Entries of records from this position on, and what expires after the day of the record before; 0 means
+    /// all. Past the head is refused.
     #[prost(uint64, tag = "2")]
     pub from_position: u64,
     /// Seconds without an answer after which a heartbeat comes, at most 300; 0 means 15.
     #[prost(uint32, tag = "3")]
     pub heartbeat_seconds: u32,
+    /// After a cut, instead of `from_position`: `resume_token` of the last answer. Goes on exactly after it.
+    #[prost(string, tag = "4")]
+    pub resume_token: ::prost::alloc::string::String,
 }
 /// New entries of a statement.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2054,12 +2062,15 @@ pub struct WatchedEntries {
 /// Response of Watch.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchResponse {
-    /// Everything below has been sent or does not concern the account: watch from here to go on after a cut.
+    /// Everything below has been sent or does not concern the account.
     #[prost(uint64, tag = "4")]
     pub next_position: u64,
     /// The learner's handle, after merges: another one once the account has been merged.
     #[prost(string, tag = "5")]
     pub learner_handle: ::prost::alloc::string::String,
+    /// Goes on exactly after this answer, also within the many entries of one record, and with what expires.
+    #[prost(string, tag = "6")]
+    pub resume_token: ::prost::alloc::string::String,
     /// What this answer says.
     #[prost(oneof = "watch_response::Content", tags = "1, 2, 3")]
     pub content: ::core::option::Option<watch_response::Content>,
@@ -2313,8 +2324,19 @@ pub mod account_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// The entries of the statement from a position on, each exactly once and in order, and then each as it
-        /// comes, until the caller leaves. A slow reader is waited for, never dropped.
-        /// Roles: operator, institution, learner.
+        /// comes, also what expires at midnight UTC, until the caller leaves. A slow reader is waited for, never
+        /// dropped. Ends with UNAVAILABLE when the server stops: watch again with the last `resume_token`.
+        ///
+        /// Whenever something new has come, it is looked up again to whom the reference leads and whether the
+        /// caller may read that account; if not, the stream ends with that status.
+        ///
+        /// * Merge: the account that took the other in is watched from there on, without what it held before; its
+        ///  ABSORBED entries say what the other brought. The answers have the other handle.
+        /// * Separation: a reference to the account that was given back leads to it again, and its REOPENED entries
+        ///  say what it holds.
+        /// * Erasure: of the identity, an ERASED entry. Of everything, the stream ends with the reason
+        ///  LEARNER_ERASED. Entries that were sent before are not taken back: forget them.
+        ///  Roles: operator, institution, learner.
         pub async fn watch(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchRequest>,
@@ -2379,8 +2401,19 @@ pub mod account_service_server {
             + std::marker::Send
             + 'static;
         /// The entries of the statement from a position on, each exactly once and in order, and then each as it
-        /// comes, until the caller leaves. A slow reader is waited for, never dropped.
-        /// Roles: operator, institution, learner.
+        /// comes, also what expires at midnight UTC, until the caller leaves. A slow reader is waited for, never
+        /// dropped. Ends with UNAVAILABLE when the server stops: watch again with the last `resume_token`.
+        ///
+        /// Whenever something new has come, it is looked up again to whom the reference leads and whether the
+        /// caller may read that account; if not, the stream ends with that status.
+        ///
+        /// * Merge: the account that took the other in is watched from there on, without what it held before; its
+        ///  ABSORBED entries say what the other brought. The answers have the other handle.
+        /// * Separation: a reference to the account that was given back leads to it again, and its REOPENED entries
+        ///  say what it holds.
+        /// * Erasure: of the identity, an ERASED entry. Of everything, the stream ends with the reason
+        ///  LEARNER_ERASED. Entries that were sent before are not taken back: forget them.
+        ///  Roles: operator, institution, learner.
         async fn watch(
             &self,
             request: tonic::Request<super::WatchRequest>,
@@ -6341,7 +6374,8 @@ pub struct ReadRecordsResponse {
     #[prost(message, repeated, tag = "1")]
     pub records: ::prost::alloc::vec::Vec<RawRecord>,
 }
-/// Which records to send. Empty lists mean "any"; a record must satisfy all that is given.
+/// Which records to send. Empty lists mean "any"; a record must satisfy all that is given. At most 1,000
+/// entries a list.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubscribeFilter {
     /// Kinds of events, by number (creditbank.event.v1.EventKind).
@@ -6363,7 +6397,7 @@ pub struct SubscribeRequest {
     /// Which records; absent means all.
     #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<SubscribeFilter>,
-    /// Also salts and bodies.
+    /// Also salts and bodies; those of position 0, which hold the key of all keys, are served to nobody.
     #[prost(bool, tag = "3")]
     pub include_bodies: bool,
     /// Seconds without an answer after which a heartbeat comes, at most 300; 0 means 15.
@@ -6538,7 +6572,10 @@ pub mod audit_service_client {
             self.inner.server_streaming(req, path, codec).await
         }
         /// Records from any position on, in order, each exactly once, and then each as it comes, until the caller
-        /// leaves. A slow reader is waited for, never dropped.
+        /// leaves. A slow reader is waited for, never dropped. A record is sent as it is when its turn comes: one
+        /// that was erased before, without salt and body; one that is erased afterwards is not sent again, the
+        /// erasure is a record of its own. Ends with UNAVAILABLE when the server stops: subscribe again from the
+        /// last `next_position`.
         /// Roles: auditor.
         pub async fn subscribe(
             &mut self,
@@ -6607,7 +6644,10 @@ pub mod audit_service_server {
             + std::marker::Send
             + 'static;
         /// Records from any position on, in order, each exactly once, and then each as it comes, until the caller
-        /// leaves. A slow reader is waited for, never dropped.
+        /// leaves. A slow reader is waited for, never dropped. A record is sent as it is when its turn comes: one
+        /// that was erased before, without salt and body; one that is erased afterwards is not sent again, the
+        /// erasure is a record of its own. Ends with UNAVAILABLE when the server stops: subscribe again from the
+        /// last `next_position`.
         /// Roles: auditor.
         async fn subscribe(
             &self,
