@@ -8,9 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ledger::Timestamp;
+use tokio::sync::watch;
 
 /// How far the two clocks may part between two readings.
 pub const JUMP_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// Longest sleep before the wall clock is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The wall clock moved by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +54,7 @@ impl Clock {
             wall: Duration::from_micros(now.0),
             monotonic: Duration::ZERO,
         };
-        let hands = ManualClock(Arc::new(Mutex::new(reading)));
+        let hands = ManualClock(Arc::new(watch::Sender::new(reading)));
         (Self::on(Source::Manual(hands.clone())), hands)
     }
 
@@ -92,23 +96,45 @@ impl Clock {
     pub fn wall(&self) -> Timestamp {
         timestamp(self.source.read().wall)
     }
+
+    /// Returns when the wall clock has reached a time. It is looked at once a minute at least, because it
+    /// may be put forward and the machine may sleep.
+    pub async fn wait_until(&self, at: Timestamp) {
+        let at = Duration::from_micros(at.0);
+        match &self.source {
+            Source::Machine { .. } => loop {
+                let left = at.saturating_sub(wall());
+                if left.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(left.min(LOOK_AGAIN)).await;
+            },
+            Source::Manual(hands) => {
+                let mut moved = hands.0.subscribe();
+                // The hands are held here, so that they cannot have gone.
+                let _ = moved.wait_for(|reading| reading.wall >= at).await;
+            }
+        }
+    }
 }
 
 /// The hands of a manual clock.
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<Mutex<Reading>>);
+pub struct ManualClock(Arc<watch::Sender<Reading>>);
 
 impl ManualClock {
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        let mut reading = lock(&self.0);
-        reading.wall = reading.wall.saturating_add(by);
-        reading.monotonic = reading.monotonic.saturating_add(by);
+        self.0.send_modify(|reading| {
+            reading.wall = reading.wall.saturating_add(by);
+            reading.monotonic = reading.monotonic.saturating_add(by);
+        });
     }
 
     /// Sets the wall clock, while no time passes.
     pub fn set_wall(&self, to: Timestamp) {
-        lock(&self.0).wall = Duration::from_micros(to.0);
+        let wall = Duration::from_micros(to.0);
+        self.0.send_modify(|reading| reading.wall = wall);
     }
 }
 
@@ -134,7 +160,7 @@ impl Source {
                 wall: wall(),
                 monotonic: started.elapsed(),
             },
-            Self::Manual(hands) => *lock(&hands.0),
+            Self::Manual(hands) => *hands.0.borrow(),
         }
     }
 }
@@ -210,6 +236,26 @@ mod tests {
             clock.now(),
             Err(ClockJumped { forward: false, .. })
         ));
+    }
+
+    #[tokio::test]
+    async fn a_time_can_be_waited_for() {
+        let (clock, hands) = Clock::manual(NOON);
+        clock.wait_until(NOON).await;
+        let (ended, ()) = tokio::join!(
+            async {
+                clock.wait_until(after(2)).await;
+                clock.wall()
+            },
+            async {
+                hands.advance(Duration::from_secs(1));
+                tokio::task::yield_now().await;
+                hands.advance(Duration::from_secs(1));
+            }
+        );
+        assert_eq!(ended, after(2));
+        let machine = Clock::system();
+        machine.wait_until(machine.wall()).await;
     }
 
     #[test]

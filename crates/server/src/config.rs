@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::limits::Limits;
+use crate::limits::{Limits, StreamLimits};
 
 mod sections;
 
-pub use sections::{RequestLimits, Storage, Transport, Writer};
+pub use sections::{RequestLimits, Storage, Streams, Transport, Writer};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub writer: Writer,
     /// Limits of single requests.
     pub limits: RequestLimits,
+    /// Streams.
+    pub streams: Streams,
     /// Connections.
     pub transport: Transport,
 }
@@ -45,6 +47,7 @@ impl Default for Config {
             storage: Storage::default(),
             writer: Writer::default(),
             limits: RequestLimits::default(),
+            streams: Streams::default(),
             transport: Transport::default(),
         }
     }
@@ -139,6 +142,7 @@ impl Config {
         self.storage.check()?;
         self.writer.check()?;
         self.limits.check()?;
+        self.streams.check()?;
         self.transport.check()
     }
 
@@ -148,6 +152,18 @@ impl Config {
         Limits {
             batch_records_max: self.limits.batch_records_max,
             achievement_body_bytes_max: self.limits.achievement_body_bytes_max,
+        }
+    }
+
+    /// The limits of streams.
+    #[must_use]
+    pub fn stream_limits(&self) -> StreamLimits {
+        StreamLimits {
+            open_max: self.streams.open_max,
+            chunk_bytes: self.streams.chunk_bytes,
+            ahead_records_max: self.streams.ahead_records_max,
+            ahead_bytes_max: self.streams.ahead_bytes_max,
+            together_bytes_max: self.writer.group_bytes_max,
         }
     }
 
@@ -179,6 +195,7 @@ log_level = {log_level}
             self.storage.to_toml(),
             self.writer.to_toml(),
             self.limits.to_toml(),
+            self.streams.to_toml(),
             self.transport.to_toml(),
         ];
         head + &sections.concat()
@@ -210,6 +227,7 @@ mod tests {
         other.storage.segment_bytes = 1 << 20;
         other.writer.state_facts_max = 5_000;
         other.limits.batch_records_max = 10;
+        other.streams.open_max = 7;
         other.transport.stop_timeout_ms = 0;
         assert_eq!(Config::parse(&other.to_toml()).unwrap(), other);
     }

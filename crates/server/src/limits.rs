@@ -14,6 +14,21 @@ pub struct Limits {
     pub achievement_body_bytes_max: usize,
 }
 
+/// Limits of streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// Streams that may be open.
+    pub open_max: usize,
+    /// Bytes that one answer gathers.
+    pub chunk_bytes: u64,
+    /// Achievements that a stream of intake is read ahead of those that are being recorded.
+    pub ahead_records_max: u32,
+    /// Bytes of requests that it is read ahead.
+    pub ahead_bytes_max: u32,
+    /// Bytes of requests that are recorded together.
+    pub together_bytes_max: u64,
+}
+
 /// Most entries of a page; the proto files promise it.
 pub const PAGE_SIZE_MAX: u32 = 1_000;
 /// Entries of a page when the caller does not say.

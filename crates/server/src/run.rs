@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, Engine, EngineFault, LedgerKeys, WriterOptions};
 use crate::reference;
-use crate::services::Context;
+use crate::services::{Context, Streams};
 use crate::transport;
 
 /// How long stopping waits for views that are behind.
@@ -157,14 +157,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         %local_addr,
         "started"
     );
+    let (stop, stopping) = watch::channel(false);
     let context = Arc::new(Context {
         engine: Arc::clone(&engine),
         views: Arc::clone(&views),
         views_stopped: follower.stopped.clone(),
         limits: config.limits(),
         in_flight: Semaphore::new(config.writer.queue_commands_max),
+        streams: Streams::new(config.stream_limits(), stopping.clone()),
     });
-    let (stop, stopping) = watch::channel(false);
     let serving = transport::serve(&config, listener, context, stopping)?;
     let stop_timeout = config.stop_timeout();
     Ok(Running {

@@ -216,6 +216,65 @@ timeout_ms = {timeout_ms}
     }
 }
 
+/// Streams.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Streams {
+    /// Streams that may be open at once.
+    pub open_max: usize,
+    /// Bytes of records that one answer gathers.
+    pub chunk_bytes: u64,
+    /// Achievements that a stream is read ahead of those that are being recorded.
+    pub ahead_records_max: u32,
+    /// Bytes of requests that it is read ahead.
+    pub ahead_bytes_max: u32,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Streams {
+            open_max: 1_024,
+            chunk_bytes: 256 << 10,
+            ahead_records_max: 4_000,
+            ahead_bytes_max: 4 << 20,
+        }
+    }
+}
+
+impl Streams {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let (records, bytes) = (self.ahead_records_max, self.ahead_bytes_max);
+        within("streams.open_max", wide(self.open_max), 1, 1 << 20)?;
+        within("streams.chunk_bytes", self.chunk_bytes, 1 << 10, 2 << 20)?;
+        within("streams.ahead_records_max", records.into(), 1, 1 << 20)?;
+        within("streams.ahead_bytes_max", bytes.into(), 64 << 10, 1 << 30)
+    }
+
+    pub(super) fn to_toml(&self) -> String {
+        let Streams {
+            open_max,
+            chunk_bytes,
+            ahead_records_max,
+            ahead_bytes_max,
+        } = self;
+        format!(
+            r"
+[streams]
+# Streams that may be open at once: StreamSubmitRecords, Subscribe and Watch together. More are refused
+# with RESOURCE_EXHAUSTED.
+open_max = {open_max}
+# Bytes of records that one answer of Subscribe gathers, 1 KiB to 2 MiB. A reader that does not read costs
+# three answers of memory.
+chunk_bytes = {chunk_bytes}
+# Achievements, and bytes of requests, that StreamSubmitRecords reads ahead of those that are being
+# recorded; beyond, the sender is slowed down. One request more may wait, whatever its size.
+ahead_records_max = {ahead_records_max}
+ahead_bytes_max = {ahead_bytes_max}
+"
+        )
+    }
+}
+
 /// Connections.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -13,6 +13,7 @@ mod load;
 mod open;
 mod outcome;
 mod random;
+mod settle;
 mod writer;
 
 use std::collections::BTreeSet;

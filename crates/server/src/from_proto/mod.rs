@@ -9,6 +9,7 @@ mod achievement;
 mod learner;
 mod newcomer;
 mod registry;
+mod subscription;
 
 use std::fmt;
 
@@ -27,6 +28,7 @@ pub use registry::{
     code_list, course, credit_unit, delegation, framework, institution, institution_or_acting,
     institution_state, window,
 };
+pub use subscription::{Filter, filter};
 
 /// Where in a message: a path that costs nothing until something is wrong there.
 #[derive(Debug, Clone, Copy)]

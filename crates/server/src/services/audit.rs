@@ -30,7 +30,7 @@ type Sent = Result<v1::ReadRecordsResponse, Status>;
 impl<S: EventStore> AuditService for Audit<S> {
     type ReadRecordsStream = ReceiverStream<Sent>;
 
-    type SubscribeStream = super::subscribe::Answers;
+    type SubscribeStream = super::feed::Answers<v1::SubscribeResponse>;
 
     async fn subscribe(
         &self,
@@ -112,10 +112,7 @@ async fn send<S: EventStore>(store: Arc<S>, range: Range, sender: mpsc::Sender<S
 
 async fn read<S: EventStore>(store: &S, from: u64, range: &Range) -> Sent {
     let records = store.read(chain::Position(from), CHUNK_BYTES_MAX).await;
-    let records = records.map_err(|error| match error {
-        ReadError::PastHead { position, size } => past_head(position.0, size),
-        ReadError::Fault(fault) => status::faulted(&EngineFault::Store(fault)),
-    })?;
+    let records = records.map_err(read_failed)?;
     let wanted = records
         .into_iter()
         .take_while(|record| record.leaf.position.0 < range.until);
@@ -128,7 +125,7 @@ async fn read<S: EventStore>(store: &S, from: u64, range: &Range) -> Sent {
 
 /// A record as it lies in the ledger. The body of the opening holds the key of all keys and is served to
 /// nobody: with it anyone could test student numbers against the suppression lists.
-fn raw(record: chain::Record, bodies: bool) -> v1::RawRecord {
+pub(super) fn raw(record: chain::Record, bodies: bool) -> v1::RawRecord {
     let erased = record.is_erased();
     let opening = i32::from(record.leaf.kind) == i32::from(EventKind::LedgerOpened);
     let (salt, body) = match bodies && !erased && !opening {
@@ -144,7 +141,15 @@ fn raw(record: chain::Record, bodies: bool) -> v1::RawRecord {
     }
 }
 
-fn past_head(position: u64, size: u64) -> Status {
+/// What is said when the log could not be read.
+pub(super) fn read_failed(error: ReadError) -> Status {
+    match error {
+        ReadError::PastHead { position, size } => past_head(position.0, size),
+        ReadError::Fault(fault) => status::faulted(&EngineFault::Store(fault)),
+    }
+}
+
+pub(super) fn past_head(position: u64, size: u64) -> Status {
     let sentence = format!("there is no record at position {position}: the ledger has {size}");
     Explanation::new(Code::OutOfRange, "PAST_HEAD", sentence)
         .with("position", position)

@@ -7,6 +7,7 @@
 mod accounts;
 mod audit;
 mod batch;
+mod feed;
 mod intake;
 mod learners;
 mod lookup;
@@ -34,6 +35,7 @@ use crate::status::{self, Explanation};
 
 pub use accounts::Accounts;
 pub use audit::Audit;
+pub use feed::{Answers, Streams};
 pub use learners::Learners;
 pub use records::Records;
 pub use registry::RegistryCalls;
@@ -53,6 +55,8 @@ pub struct Context<S> {
     pub limits: Limits,
     /// One permit for each command that may be in flight.
     pub in_flight: Semaphore,
+    /// Streams, open ones and those that may be.
+    pub streams: Streams,
 }
 
 /// Who calls a service that only institutions and the operator may call.
