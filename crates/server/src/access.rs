@@ -150,7 +150,7 @@ where
     Box::pin(async move {
         answered
             .await
-            .map(|answer| explained(answer, message_bytes_max))
+            .map(|answer| explained_answer(answer, message_bytes_max))
     })
 }
 
@@ -162,29 +162,42 @@ pub fn refused(status: Status) -> Answer {
     Box::pin(std::future::ready(Ok(status.into_http())))
 }
 
+fn explained_answer(
+    answer: http::Response<Body>,
+    message_bytes_max: usize,
+) -> http::Response<Body> {
+    match answer.extensions().get::<Status>() {
+        Some(status) => match in_words_of_ours(status, message_bytes_max) {
+            Some(status) => status.into_http(),
+            None => answer,
+        },
+        None => answer,
+    }
+}
+
+/// The status of a message that could not be read from a stream.
+#[must_use]
+pub fn explained(status: &Status, message_bytes_max: usize) -> Status {
+    in_words_of_ours(status, message_bytes_max).unwrap_or_else(|| status.clone())
+}
+
 /// The transport refuses long and unreadable messages in words of its own; clients get a reason as from
 /// any other "no".
-fn explained(answer: http::Response<Body>, message_bytes_max: usize) -> http::Response<Body> {
-    let Some(status) = answer.extensions().get::<Status>() else {
-        return answer;
-    };
+fn in_words_of_ours(status: &Status, message_bytes_max: usize) -> Option<Status> {
     let said = status.message();
     if status.code() == Code::OutOfRange && said.contains("message length too large") {
         let sentence = format!(
             "the message has more than {message_bytes_max} bytes: send several smaller batches"
         );
-        return Explanation::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", sentence)
-            .with("limit", message_bytes_max)
-            .status()
-            .into_http();
+        let long = Explanation::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", sentence);
+        return Some(long.with("limit", message_bytes_max).status());
     }
     if status.code() == Code::Internal && said.starts_with("failed to decode Protobuf message") {
         let sentence = format!("the message is not of the API: {said}");
-        return Explanation::new(Code::InvalidArgument, "MALFORMED", sentence)
-            .status()
-            .into_http();
+        let unreadable = Explanation::new(Code::InvalidArgument, "MALFORMED", sentence);
+        return Some(unreadable.status());
     }
-    answer
+    None
 }
 
 #[cfg(test)]

@@ -150,6 +150,7 @@ impl Config {
     #[must_use]
     pub fn limits(&self) -> Limits {
         Limits {
+            message_bytes_max: self.limits.message_bytes_max,
             batch_records_max: self.limits.batch_records_max,
             achievement_body_bytes_max: self.limits.achievement_body_bytes_max,
         }

@@ -8,6 +8,8 @@ use ledger::Rejection;
 /// Limits of single requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Most bytes of a message.
+    pub message_bytes_max: usize,
     /// Most records of a batch.
     pub batch_records_max: usize,
     /// Most bytes of an achievement as it would be recorded.

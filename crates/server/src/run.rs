@@ -164,6 +164,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         views_stopped: follower.stopped.clone(),
         limits: config.limits(),
         in_flight: Semaphore::new(config.writer.queue_commands_max),
+        in_flight_max: config.writer.queue_commands_max,
         streams: Streams::new(config.stream_limits(), stopping.clone()),
     });
     let serving = transport::serve(&config, listener, context, stopping)?;

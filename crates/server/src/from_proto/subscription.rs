@@ -115,7 +115,10 @@ mod tests {
             learner_handles: vec!["ab".repeat(16), "ab".to_owned()],
         };
         let problems = refused(wire);
-        let fields: Vec<&str> = problems.iter().filter_map(|p| p.split(' ').next()).collect();
+        let fields: Vec<&str> = problems
+            .iter()
+            .filter_map(|p| p.split(' ').next())
+            .collect();
         assert_eq!(
             fields,
             [

@@ -93,7 +93,7 @@ impl<S: EventStore> AccountService for Accounts<S> {
         self.balance(&caller, wire.learner).await.map(Response::new)
     }
 
-    type WatchStream = super::watching::Answers;
+    type WatchStream = super::feed::Answers<v1::WatchResponse>;
 
     async fn watch(
         &self,

@@ -10,7 +10,7 @@ use store::EventStore;
 use tonic::Status;
 
 use super::{Caller, Context, refuse};
-use crate::engine::{Mode, Refused};
+use crate::engine::{Mode, Outcome, Refused};
 use crate::from_proto::malformed;
 use crate::limits::Exceeded;
 use crate::status::Explanation;
@@ -45,6 +45,60 @@ impl Manner {
     }
 }
 
+/// A batch on its way to the ledger: what it is asked, and whom the answers are for.
+#[derive(Debug)]
+pub(super) struct Batch {
+    commands: Vec<Command>,
+    slots: Slots,
+}
+
+/// One place for each record of a batch, in order: its id, the handle drawn for it, and the answer if it
+/// could not be read.
+#[derive(Debug)]
+pub(super) struct Slots(Vec<(String, Option<Handle>, Option<Explanation>)>);
+
+impl Batch {
+    /// The commands of the items that could be read, and a place for each item.
+    pub(super) fn of(caller: &Caller, items: Vec<Item>) -> Self {
+        let mut commands = Vec::with_capacity(items.len());
+        let mut slots = Vec::with_capacity(items.len());
+        for item in items {
+            let refusal = match item.action {
+                Ok(action) => {
+                    let actor = caller.actor.clone();
+                    commands.push(Command { actor, action });
+                    None
+                }
+                Err(why) => Some(why),
+            };
+            slots.push((item.record_id, item.drawn, refusal));
+        }
+        let slots = Slots(slots);
+        Batch { commands, slots }
+    }
+
+    /// Both parts.
+    pub(super) fn parts(self) -> (Vec<Command>, Slots) {
+        (self.commands, self.slots)
+    }
+}
+
+impl Slots {
+    /// One answer a record, from one outcome a command.
+    pub(super) fn answers(self, outcomes: Vec<Outcome>) -> Result<Vec<v1::RecordOutcome>, Status> {
+        let mut outcomes = outcomes.into_iter();
+        let answer = |(record_id, drawn, refusal)| match refusal {
+            Some(why) => Ok(to_proto::refused(record_id, why)),
+            None => {
+                let outcome = outcomes.next();
+                let outcome = outcome.ok_or_else(|| Status::internal("an outcome is missing"))?;
+                Ok(to_proto::outcome(record_id, outcome, drawn))
+            }
+        };
+        self.0.into_iter().map(answer).collect()
+    }
+}
+
 impl<S: EventStore> Context<S> {
     /// Refuses batches that are empty or too large, before any of it is read.
     pub(super) fn check_count(&self, field: &str, count: usize) -> Result<(), Status> {
@@ -72,40 +126,12 @@ impl<S: EventStore> Context<S> {
         if unread && manner.atomic {
             return Ok(items.into_iter().map(not_attempted).collect());
         }
-        let mut commands = Vec::with_capacity(items.len());
-        let mut slots = Vec::with_capacity(items.len());
-        for Item {
-            record_id,
-            drawn,
-            action,
-        } in items
-        {
-            let refusal = match action {
-                Ok(action) => {
-                    commands.push(Command {
-                        actor: caller.actor.clone(),
-                        action,
-                    });
-                    None
-                }
-                Err(why) => Some(why),
-            };
-            slots.push((record_id, drawn, refusal));
-        }
-        let mut outcomes = Vec::new();
-        if !commands.is_empty() {
-            outcomes = self.execute(commands, manner.mode()).await?;
-        }
-        let mut outcomes = outcomes.into_iter();
-        let answer = |(record_id, drawn, refusal)| match refusal {
-            Some(why) => Ok(to_proto::refused(record_id, why)),
-            None => {
-                let outcome = outcomes.next();
-                let outcome = outcome.ok_or_else(|| Status::internal("an outcome is missing"))?;
-                Ok(to_proto::outcome(record_id, outcome, drawn))
-            }
+        let (commands, slots) = Batch::of(caller, items).parts();
+        let outcomes = match commands.is_empty() {
+            true => Vec::new(),
+            false => self.execute(commands, manner.mode()).await?,
         };
-        slots.into_iter().map(answer).collect()
+        slots.answers(outcomes)
     }
 }
 

@@ -12,6 +12,7 @@ mod intake;
 mod learners;
 mod lookup;
 mod paging;
+mod place;
 mod records;
 mod registry;
 mod sight;
@@ -55,6 +56,8 @@ pub struct Context<S> {
     pub limits: Limits,
     /// One permit for each command that may be in flight.
     pub in_flight: Semaphore,
+    /// How many permits there are in all.
+    pub in_flight_max: usize,
     /// Streams, open ones and those that may be.
     pub streams: Streams,
 }
@@ -106,6 +109,14 @@ impl<S: EventStore> Context<S> {
         let n_permits = u32::try_from(n_commands).unwrap_or(u32::MAX);
         let permit = self.in_flight.try_acquire_many(n_permits);
         permit.map_err(|_| status::faulted(&EngineFault::Overloaded))
+    }
+
+    /// Waits for room for that many commands, or for all the room there is: for streams, which are slowed
+    /// down rather than refused.
+    async fn enter_when_free(&self, n_commands: usize) -> SemaphorePermit<'_> {
+        let n_permits = u32::try_from(n_commands.min(self.in_flight_max)).unwrap_or(u32::MAX);
+        let permit = self.in_flight.acquire_many(n_permits).await;
+        permit.expect("nobody closes the semaphore")
     }
 
     /// Carries one command out.

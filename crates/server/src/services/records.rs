@@ -170,7 +170,7 @@ impl<S: EventStore> RecordService for Records<S> {
         Ok(Response::new(v1::SubmitRecordResponse { outcome }))
     }
 
-    type StreamSubmitRecordsStream = super::intake::Answers;
+    type StreamSubmitRecordsStream = super::feed::Answers<v1::StreamSubmitRecordsResponse>;
 
     async fn stream_submit_records(
         &self,
