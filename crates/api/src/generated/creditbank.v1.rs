@@ -2330,8 +2330,8 @@ pub mod account_service_client {
         /// Whenever something new has come, it is looked up again to whom the reference leads and whether the
         /// caller may read that account; if not, the stream ends with that status.
         ///
-        /// * Merge: the account that took the other in is watched from there on, without what it held before; its
-        ///  ABSORBED entries say what the other brought. The answers have the other handle.
+        /// * Merge: the account that took the other in is watched from `next_position` on, without what it held
+        ///  before; its ABSORBED entries say what the other brought. The answers have its handle.
         /// * Separation: a reference to the account that was given back leads to it again, and its REOPENED entries
         ///  say what it holds.
         /// * Erasure: of the identity, an ERASED entry. Of everything, the stream ends with the reason
@@ -2407,8 +2407,8 @@ pub mod account_service_server {
         /// Whenever something new has come, it is looked up again to whom the reference leads and whether the
         /// caller may read that account; if not, the stream ends with that status.
         ///
-        /// * Merge: the account that took the other in is watched from there on, without what it held before; its
-        ///  ABSORBED entries say what the other brought. The answers have the other handle.
+        /// * Merge: the account that took the other in is watched from `next_position` on, without what it held
+        ///  before; its ABSORBED entries say what the other brought. The answers have its handle.
         /// * Separation: a reference to the account that was given back leads to it again, and its REOPENED entries
         ///  say what it holds.
         /// * Erasure: of the identity, an ERASED entry. Of everything, the stream ends with the reason
