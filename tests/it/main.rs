@@ -15,4 +15,5 @@ mod fuzz;
 mod generated;
 mod newcomers;
 mod raw;
+mod streams;
 mod tidy;

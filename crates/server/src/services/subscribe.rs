@@ -170,7 +170,7 @@ impl<S: EventStore> Subscriber<S> {
                 let of_key = self
                     .store
                     .find_all(*key, Position(self.next), Position(until));
-                found.extend(of_key.await.map_err(|error| faulted(error))?);
+                found.extend(of_key.await.map_err(faulted)?);
                 tokio::task::yield_now().await;
             }
             found.sort_unstable();
