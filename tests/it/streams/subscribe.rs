@@ -253,7 +253,6 @@ async fn erased_records_are_flagged_and_still_found_by_their_learner() {
     let request = EraseLearnerRequest {
         learner_handle: learner,
         scope: ErasureScope::All.into(),
-        ..Default::default()
     };
     let erased = bank
         .learners()

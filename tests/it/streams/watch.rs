@@ -284,7 +284,6 @@ async fn an_erasure_is_an_entry_or_the_end() {
     let erase = |scope: ErasureScope| EraseLearnerRequest {
         learner_handle: watched.handle.clone(),
         scope: scope.into(),
-        ..Default::default()
     };
     let (identity, all) = (erase(ErasureScope::Identity), erase(ErasureScope::All));
     let mut learners = bank.learners();
