@@ -48,7 +48,7 @@ pub struct Options {
     /// How many recently read sealed segments stay open, each with about 64 KiB of offsets.
     pub open_segments_max: usize,
     /// Keys that the index holds in memory before it writes a run; up to four times as many while it
-    /// writes. About 50 bytes each.
+    /// writes. About 40 bytes each.
     pub memtable_keys_max: usize,
     /// Bytes of filters of the key index that are kept in memory; the others are read when needed.
     pub filter_cache_bytes: u64,

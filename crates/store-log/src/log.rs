@@ -140,7 +140,7 @@ impl<F: Fs> Log<F> {
         exclusive(&self.catalog.active().offsets).note(at, block);
         // Order: whoever sees the head finds the keys.
         self.index
-            .insert(keys, block.head(), || self.catalog.publish(block.head()));
+            .insert(&keys, block.head(), || self.catalog.publish(block.head()));
         Ok(block.head())
     }
 

@@ -10,32 +10,33 @@
 
 use durable::File;
 
-use super::Entry;
-use super::run::{PAGE_LEN, PAGES_PER_FENCE, Run, RunError, first_half, page_of};
+use super::entry::Entry;
+use super::run::{Hand, PAGE_LEN, PAGES_PER_FENCE, Run, RunError, page_of};
 use crate::catalog::lock;
 use crate::width::offset;
-
-/// What fills a run whose only entry was forgotten.
-const NOTHING: Entry = (store::Key([0; 16]), 0);
 
 impl<R: File> Run<R> {
     /// Takes an entry off this disk, durably.
     pub(super) fn forget(&self, entry: Entry) -> Result<(), RunError> {
         let _alone = lock(&self.writing);
-        let Some((found, _)) = self.locate(entry)?.filter(|(_, found)| *found == entry) else {
+        let mut hand = Hand::empty();
+        let Some((found, _)) = self
+            .locate(entry, &mut hand)?
+            .filter(|(_, found)| *found == entry)
+        else {
             return Ok(());
         };
         let (mut low, mut high) = (found, found);
-        while low > 0 && self.entry_page(low - 1)?.last() == Some(&entry) {
+        while low > 0 && self.entry_page(low - 1, &mut hand)?.last() == Some(&entry) {
             low -= 1;
         }
         let n_pages = self.header.n_entry_pages();
-        while high + 1 < n_pages && self.entry_page(high + 1)?.first() == Some(&entry) {
+        while high + 1 < n_pages && self.entry_page(high + 1, &mut hand)?.first() == Some(&entry) {
             high += 1;
         }
-        let before = self.entry_page(low)?.first().copied();
+        let before = self.entry_page(low, &mut hand)?.first().copied();
         let before = match before.filter(|first| *first < entry) {
-            None if low > 0 => self.entry_page(low - 1)?.last().copied(),
+            None if low > 0 => self.entry_page(low - 1, &mut hand)?.last().copied(),
             before => before,
         };
         if let Some(before) = before {
@@ -43,19 +44,21 @@ impl<R: File> Run<R> {
             return (low..=high).try_fold(before, fill).map(drop);
         }
         let after = if high + 1 < n_pages {
-            self.entry_page(high + 1)?.first().copied()
+            self.entry_page(high + 1, &mut hand)?.first().copied()
         } else {
             None
         };
         let fill = |filler, index| Ok(self.replace(index, entry, filler)?.0);
         let mut downwards = (low..=high).rev();
-        downwards.try_fold(after.unwrap_or(NOTHING), fill).map(drop)
+        downwards
+            .try_fold(after.unwrap_or(Entry::LEAST), fill)
+            .map(drop)
     }
 
     /// Overwrites an entry in one page with copies of the one before or after it, or with `filler` when
     /// the page holds no other. Returns the page's first and last entry.
     fn replace(&self, index: u64, entry: Entry, filler: Entry) -> Result<(Entry, Entry), RunError> {
-        let mut entries = self.entry_page(index)?;
+        let mut entries = self.entry_page(index, &mut Hand::empty())?;
         let n = entries.len();
         entries.retain(|other| *other != entry);
         let last = entries.last().copied().unwrap_or(filler);
@@ -68,7 +71,7 @@ impl<R: File> Run<R> {
         if index.is_multiple_of(PAGES_PER_FENCE) {
             // Order: after the page. A fence that is too small only makes a lookup longer; one that is
             // too great would hide what the page still holds.
-            self.set_fence(index / PAGES_PER_FENCE, first_half(first.0))?;
+            self.set_fence(index / PAGES_PER_FENCE, first.first_half())?;
             self.file.sync_data()?;
         }
         Ok((first, last))

@@ -8,13 +8,15 @@
 //!
 //! Every position of a key is kept, not only the latest: an erasure takes away the pair of a key and a
 //! position, and the latest one that is left is the answer. So the index has an entry for each key of
-//! each record, 24 bytes on disk, and a merge drops none.
+//! each record, 16 bytes on disk and 10 bits of filter, and a merge drops none.
 //!
 //! Order: runs and tables cover ranges of positions that follow each other without a gap. A table
 //! leaves memory only when its run is durable, and merged runs are removed only when the merged one is,
 //! so a crash leaves at most runs that are contained in another, or positions past the last run, which
 //! are read again from the log.
 
+mod entry;
+mod find;
 mod forget;
 mod open;
 mod run;
@@ -28,16 +30,18 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use chain::{Head, Position, Record};
 use durable::Fs;
-use store::{Fault, Key, Keys, ReadError};
+use store::{Key, Keys};
 
 use crate::catalog::{exclusive, lock, shared};
 use crate::reader::Reader;
+use entry::Tag;
+use find::Broken;
 use run::{Run, RunError};
 use table::Table;
 use work::Work;
 
 /// A key and the position of a record with it.
-pub(crate) type Entry = (Key, u64);
+pub(crate) type Keyed = (Key, Position);
 
 /// Full tables that wait to be written before an append waits for one of them.
 const FULL_TABLES_MAX: usize = 3;
@@ -66,9 +70,9 @@ pub(crate) struct Index<F: Fs> {
 
 impl<F: Fs> Index<F> {
     /// The keys of records, with their positions.
-    pub(crate) fn keys_of(&self, records: &[Record]) -> Vec<Entry> {
+    pub(crate) fn keys_of(&self, records: &[Record]) -> Vec<Keyed> {
         let of_record = |record: &Record| {
-            let position = record.leaf.position.0;
+            let position = record.leaf.position;
             self.keys
                 .keys_of(record)
                 .into_iter()
@@ -80,7 +84,7 @@ impl<F: Fs> Index<F> {
     }
 
     /// Keys that came with records.
-    pub(crate) fn given(&self, keys: Vec<(Key, Position)>, records: &[Record]) -> Vec<Entry> {
+    pub(crate) fn given(&self, keys: Vec<Keyed>, records: &[Record]) -> Vec<Keyed> {
         if let Some(first) = records.first().filter(|first| first.leaf.position.0 == 0) {
             // What keys are derived from is in the first record.
             self.keys.keys_of(first);
@@ -89,16 +93,15 @@ impl<F: Fs> Index<F> {
             store::are_keys_of(self.keys.as_ref(), records, &keys),
             "keys that the block's records have"
         );
-        let entry = |(key, position): (Key, Position)| (key, position.0);
-        keys.into_iter().map(entry).collect()
+        keys
     }
 
     /// Takes the keys of the records up to `to`, and calls `publish` before any lookup sees them.
-    pub(crate) fn insert(&self, entries: Vec<Entry>, to: Head, publish: impl FnOnce()) {
+    pub(crate) fn insert(&self, keys: &[Keyed], to: Head, publish: impl FnOnce()) {
         let mut state = exclusive(&self.state);
-        state.table.insert(entries, to);
+        state.table.insert(keys, to);
         publish();
-        if state.table.len() >= self.table_keys_max {
+        if state.table.is_full(self.table_keys_max) {
             state.freeze();
         }
     }
@@ -112,62 +115,6 @@ impl<F: Fs> Index<F> {
             self.step()?;
         }
         Ok(())
-    }
-
-    /// The latest position of each key.
-    pub(crate) fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
-        let mut found = Vec::with_capacity(keys.len());
-        let mut open = Vec::new();
-        let runs = {
-            let state = shared(&self.state);
-            for (key, index) in keys.iter().zip(0..) {
-                let position = state.find_in_memory(*key);
-                if position.is_none() {
-                    open.push((*key, index));
-                }
-                found.push(position.map(Position));
-            }
-            Arc::clone(&state.runs)
-        };
-        for (key, index) in open {
-            found[index] = match find_in(&runs, key) {
-                Ok(position) => position.map(Position),
-                Err(_) => self
-                    .carefully(|state| find_in(&state.runs, key))?
-                    .map(Position),
-            };
-        }
-        Ok(found)
-    }
-
-    /// The positions of a key in a range, ascending.
-    pub(crate) fn find_all(
-        &self,
-        key: Key,
-        from: Position,
-        below: Position,
-    ) -> Result<Vec<Position>, ReadError> {
-        let (from, below) = (from.0, below.0);
-        let all = |state: &State<F>| {
-            let tables = state.full.iter().map(AsRef::as_ref);
-            let mut recent = Vec::new();
-            for table in tables.chain([&state.table]) {
-                table.find_all(key, from, below, &mut recent);
-            }
-            (Arc::clone(&state.runs), recent)
-        };
-        let (runs, recent) = all(&shared(&self.state));
-        let found = match find_all_in(&runs, key, from, below) {
-            Ok(older) => [older, recent].concat(),
-            Err(_) => {
-                let (older, recent) = self.carefully(|state| {
-                    let (runs, recent) = all(state);
-                    Ok((find_all_in(&runs, key, from, below)?, recent))
-                })?;
-                [older, recent].concat()
-            }
-        };
-        Ok(found.into_iter().map(Position).collect())
     }
 
     /// Does one piece of background work; false when there is none.
@@ -185,18 +132,20 @@ impl<F: Fs> Index<F> {
         Ok(())
     }
 
-    /// Takes entries out of memory and off the disk.
-    pub(crate) fn forget(&self, entries: &[Entry]) -> io::Result<()> {
-        if entries.is_empty() {
+    /// Takes keys of records out of memory and off the disk.
+    pub(crate) fn forget(&self, keys: &[Keyed]) -> io::Result<()> {
+        if keys.is_empty() {
             return Ok(());
         }
         // A run in the making may hold them already: it is begun again.
         let mut work = lock(&self.work);
         *work = Work::IDLE;
-        exclusive(&self.state).forget_in_memory(entries);
+        exclusive(&self.state).forget_in_memory(keys);
+        // Durability: a run that was replaced must not come back with what its successor forgets.
+        self.fs.sync_dir(&self.dir)?;
         loop {
             let runs = Arc::clone(&shared(&self.state).runs);
-            match forget_in(&runs, entries) {
+            match forget_in(&runs, keys) {
                 Ok(()) => return Ok(()),
                 Err((_, RunError::Io(error))) => return Err(error),
                 // Made again it holds them again: their bodies are still there.
@@ -206,85 +155,29 @@ impl<F: Fs> Index<F> {
             }
         }
     }
-
-    /// Again, without anything writing beside it; then with the damaged run made anew.
-    fn carefully<T>(
-        &self,
-        look: impl Fn(&State<F>) -> Result<T, Broken<F::File>>,
-    ) -> Result<T, ReadError> {
-        let fault = |source| Fault::backend("read the key index", source);
-        let mut work = lock(&self.work);
-        loop {
-            let looked = look(&shared(&self.state));
-            match looked {
-                Ok(found) => return Ok(found),
-                Err((_, RunError::Io(error))) => return Err(fault(error).into()),
-                Err((damaged, RunError::Damaged)) => {
-                    *work = Work::IDLE;
-                    self.repair(&damaged)?;
-                }
-            }
-        }
-    }
 }
 
 impl<F: Fs> State<F> {
-    fn find_in_memory(&self, key: Key) -> Option<u64> {
-        let in_full = || self.full.iter().rev().find_map(|table| table.find(key));
-        self.table.find(key).or_else(in_full)
-    }
-
     fn freeze(&mut self) {
         if let Some(full) = self.table.take_full() {
             self.full.push(Arc::new(full));
         }
     }
 
-    fn forget_in_memory(&mut self, entries: &[Entry]) {
-        self.table.forget(entries);
+    fn forget_in_memory(&mut self, keys: &[Keyed]) {
+        self.table.forget(keys);
         for table in &mut self.full {
-            Arc::make_mut(table).forget(entries);
+            Arc::make_mut(table).forget(keys);
         }
     }
 }
 
-/// A run that could not be read, and why.
-type Broken<R> = (Arc<Run<R>>, RunError);
-
-/// The newest run that knows a key decides; an error names the run that has it.
-fn find_in<R: durable::File>(runs: &[Arc<Run<R>>], key: Key) -> Result<Option<u64>, Broken<R>> {
-    for run in runs.iter().rev() {
-        match run.find(key) {
-            Ok(None) => {}
-            Ok(found) => return Ok(found),
-            Err(error) => return Err((Arc::clone(run), error)),
-        }
-    }
-    Ok(None)
-}
-
-/// The positions of a key in the runs that cover a part of the range.
-fn find_all_in<R: durable::File>(
-    runs: &[Arc<Run<R>>],
-    key: Key,
-    from: u64,
-    below: u64,
-) -> Result<Vec<u64>, Broken<R>> {
-    let mut found = Vec::new();
-    let covers = |run: &&Arc<Run<R>>| run.header.from < below && run.header.to.size > from;
-    for run in runs.iter().filter(covers) {
-        run.find_all(key, from, below, &mut found)
-            .map_err(|error| (Arc::clone(run), error))?;
-    }
-    Ok(found)
-}
-
-/// Takes entries out of the runs that cover them; an error names the run that has it.
-fn forget_in<R: durable::File>(runs: &[Arc<Run<R>>], entries: &[Entry]) -> Result<(), Broken<R>> {
+/// Takes keys out of the runs that cover them; an error names the run that has it.
+fn forget_in<R: durable::File>(runs: &[Arc<Run<R>>], keys: &[Keyed]) -> Result<(), Broken<R>> {
     for run in runs {
         let covered = run.header.from..run.header.to.size;
-        for entry in entries.iter().filter(|entry| covered.contains(&entry.1)) {
-            run.forget(*entry)
+        for (key, position) in keys.iter().filter(|keyed| covered.contains(&keyed.1.0)) {
+            run.forget(Tag::of(*key).at(position.0 - covered.start))
                 .map_err(|error| (Arc::clone(run), error))?;
         }
     }

@@ -101,7 +101,7 @@ impl<F: Fs> Index<F> {
             let Some(last) = records.last() else { break };
             let to = head_after(last);
             self.make_room().map_err(fault)?;
-            self.insert(self.keys_of(&records), to, || ());
+            self.insert(&self.keys_of(&records), to, || ());
             at = to.size;
         }
         Ok(at - from)
@@ -120,8 +120,8 @@ impl<F: Fs> Index<F> {
             let mut records = self.reader.read(Position(table.to.size), READ_BYTES)?;
             records.retain(|record| record.leaf.position.0 < end);
             let Some(last) = records.last() else { break };
-            table.insert(self.keys_of(&records), head_after(last));
-            if table.len() >= self.table_keys_max || table.to.size == end {
+            table.insert(&self.keys_of(&records), head_after(last));
+            if table.is_full(self.table_keys_max) || table.to.size == end {
                 let Some(full) = table.take_full() else { break };
                 made.push(Arc::new(self.write_table(&full).map_err(fault)?));
             }

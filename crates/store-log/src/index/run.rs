@@ -1,27 +1,30 @@
 //! A run: keys and positions of a range of records in one immutable sorted file.
 //!
 //! Apart from the index because it is a format. All integers big-endian, pages of 4096 bytes, each but
-//! the first closed by 16 bytes of BLAKE3 over the page's content and number:
+//! the first closed by 12 zeros and a CRC-32 over the page's content and its number as u64:
 //!
 //! ```text
 //! page 0     0 "CBKEYRUN"              24 u64 to (position)       80 u64 filter pages
-//!            8 u16 format = 2          32 [32] chain hash at to   88 u64 entry pages
+//!            8 u16 format = 3          32 [32] chain hash at to   88 u64 entry pages
 //!           10 u16 reserved = 0        64 u64 entries             96 [32] BLAKE3 of bytes 0 to 96
 //!           12 u32 scheme of the keys  72 u64 reserved = 0
 //!           16 u64 from (position)
 //! then       filter pages: 63 blocks of 512 bits; a key has one page by its first 8 bytes, in it one
-//!            block and six bits by its last 8
-//! then       entry pages: 170 entries, each: [16] key | u64 position; ascending by key, then by
-//!            position; an entry may be repeated
-//! then       fence pages: 510 fences, each the first 8 bytes of the first key of every 16th entry page
+//!            block and six bits by its bytes 4 to 12
+//! then       entry pages: 255 entries (see `entry`), ascending; an entry may be repeated
+//! then       fence pages: 510 fences, each the first 8 bytes of the first key of every 4th entry page
 //! ```
 //!
 //! Every position of a key is kept, not only the latest: when the latest is erased, the one before it
-//! is the answer. (Format 1 kept the latest only; such a run is made again.)
+//! is the answer. (Format 1 kept the latest only, format 2 whole keys; such a run is made again.)
 //!
 //! The chain hash at `to` names the ledger and its whole history up to there. Keys are keyed hashes and
 //! so uniform: between two fences a page is found by interpolation, mostly at once. Fences are held in
-//! memory, eight bytes for 2,720 entries; nothing else is.
+//! memory, eight bytes for 1,020 entries, and filters within a bound.
+//!
+//! A CRC notices what a disk or a torn write does to a page; the file is as safe from people as the
+//! records beside it, from which it is made again. It is checked whenever a page is read, so it has to
+//! be many times cheaper than the reading: BLAKE3 took twice as long.
 
 use std::io;
 use std::path::PathBuf;
@@ -29,28 +32,31 @@ use std::sync::Mutex;
 
 use chain::{Hash, Head};
 use durable::File;
-use store::Key;
 
-use super::Entry;
+use super::entry::{ENTRY_LEN, Entry, Tag};
 use crate::width::{length, offset};
 
 pub(super) const PAGE_LEN: usize = 4096;
 const CHECK_LEN: usize = 16;
-const ENTRY_LEN: usize = 24;
 pub(super) const ENTRIES_PER_PAGE: usize = (PAGE_LEN - CHECK_LEN) / ENTRY_LEN;
 const MAGIC: &[u8; 8] = b"CBKEYRUN";
-const FORMAT: u16 = 2;
+const FORMAT: u16 = 3;
 const HEADER_CHECKED_LEN: usize = 96;
 const FILTER_BLOCKS_PER_PAGE: u64 = 63;
 const FILTER_BLOCK_LEN: usize = 64;
 /// Ten bits per key: one lookup in a hundred reads a page in vain.
 const KEYS_PER_FILTER_PAGE: u64 = 3200;
 /// Entry pages between two fences.
-pub(super) const PAGES_PER_FENCE: u64 = 16;
+pub(super) const PAGES_PER_FENCE: u64 = 4;
 const FENCE_LEN: usize = 8;
 const FENCES_PER_PAGE: usize = (PAGE_LEN - CHECK_LEN) / FENCE_LEN;
 
 pub(super) type Page = [u8; PAGE_LEN];
+
+/// A block of a filter, in a cache line of its own: a lookup touches one.
+#[derive(Clone)]
+#[repr(align(64))]
+struct FilterBlock([u8; FILTER_BLOCK_LEN]);
 
 /// What a run says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +89,21 @@ impl From<io::Error> for RunError {
     }
 }
 
+/// The page that was read last: keys that come sorted often find it at hand.
+pub(super) struct Hand {
+    number: Option<u64>,
+    page: Box<Page>,
+}
+
+impl Hand {
+    pub(super) fn empty() -> Self {
+        Self {
+            number: None,
+            page: Box::new([0; PAGE_LEN]),
+        }
+    }
+}
+
 /// Where an entry is, or would be.
 struct Sought {
     /// The greatest entry up to it, and an entry page that holds that.
@@ -97,8 +118,8 @@ pub(super) struct Run<R: File> {
     pub(super) path: PathBuf,
     pub(super) header: RunHeader,
     fences: Vec<u64>,
-    /// The filter pages, when they are kept in memory.
-    pub(super) filter: Option<Vec<u8>>,
+    /// The blocks of the filter, when they are kept in memory.
+    filter: Option<Vec<FilterBlock>>,
     /// Pages are overwritten in place when keys are forgotten, one caller at a time.
     pub(super) writing: Mutex<()>,
 }
@@ -174,41 +195,44 @@ pub(super) fn filter_pages_for(n_entries: u64) -> u64 {
 }
 
 /// The filter page of a key, by its first 8 bytes: keys in order have pages in order.
-pub(super) fn filter_page_of(key: Key, n_filter_pages: u64) -> u64 {
-    scaled(first_half(key), n_filter_pages)
+pub(super) fn filter_page_of(tag: Tag, n_filter_pages: u64) -> u64 {
+    scaled(tag.first_half(), n_filter_pages)
 }
 
-/// The byte in a filter page and the bit mask in it, six times.
-pub(super) fn filter_bits(key: Key) -> impl Iterator<Item = (usize, u8)> {
-    let mut bits = last_half(key);
-    let block = length(bits % FILTER_BLOCKS_PER_PAGE) * FILTER_BLOCK_LEN;
-    bits /= FILTER_BLOCKS_PER_PAGE;
-    (0..6).map(move |_| {
-        let bit = length(bits % 512);
-        bits /= 512;
-        (block + bit / 8, 1 << (bit % 8))
-    })
+/// The block of a key in its filter page, and six times the byte in that and the bit mask.
+fn filter_bits(tag: Tag) -> (usize, [(usize, u8); 6]) {
+    let bits = tag.last_half();
+    let block = length(bits % FILTER_BLOCKS_PER_PAGE);
+    let mut bits = bits / FILTER_BLOCKS_PER_PAGE;
+    let places = std::array::from_fn(|_| {
+        let place = (length(bits / 8 % 64), 1 << (bits % 8));
+        bits >>= 9;
+        place
+    });
+    (block, places)
+}
+
+/// Notes a key in its filter page.
+pub(super) fn note_in_filter(page: &mut Page, tag: Tag) {
+    let (block, places) = filter_bits(tag);
+    for (byte, mask) in places {
+        page[block * FILTER_BLOCK_LEN + byte] |= mask;
+    }
+}
+
+impl FilterBlock {
+    /// Without branches: most keys are in no run, and a processor that need not guess looks at several
+    /// at once.
+    fn may_hold(&self, places: [(usize, u8); 6]) -> bool {
+        let missing = places.map(|(byte, mask)| mask & !self.0[byte]);
+        missing.into_iter().fold(0, |all, one| all | one) == 0
+    }
 }
 
 /// Closes a page with its check.
 pub(super) fn seal(page: &mut Page, number: u64) {
     let check = check_of(page, number);
     page[PAGE_LEN - CHECK_LEN..].copy_from_slice(&check);
-}
-
-fn decode_entry(bytes: &[u8; ENTRY_LEN]) -> Entry {
-    let mut key = [0; 16];
-    key.copy_from_slice(&bytes[..16]);
-    let mut position = [0; 8];
-    position.copy_from_slice(&bytes[16..]);
-    (Key(key), u64::from_be_bytes(position))
-}
-
-fn encode_entry(entry: Entry) -> [u8; ENTRY_LEN] {
-    let mut bytes = [0; ENTRY_LEN];
-    bytes[..16].copy_from_slice(&entry.0.0);
-    bytes[16..].copy_from_slice(&entry.1.to_be_bytes());
-    bytes
 }
 
 impl<R: File> Run<R> {
@@ -226,8 +250,9 @@ impl<R: File> Run<R> {
     /// Opens a run with this header: reads its fences.
     pub(super) fn open(file: R, path: PathBuf, header: RunHeader) -> Result<Self, RunError> {
         let mut run = Self::new(file, path, header, Vec::new());
+        let mut hand = Hand::empty();
         for fence in (0..header.n_fences()).step_by(FENCES_PER_PAGE) {
-            let page = run.page(header.fence_page(fence))?;
+            let page = run.page(header.fence_page(fence), &mut hand)?;
             let fences = page[..FENCES_PER_PAGE * FENCE_LEN].as_chunks().0;
             let n = length(header.n_fences() - fence).min(FENCES_PER_PAGE);
             run.fences.extend(
@@ -240,56 +265,95 @@ impl<R: File> Run<R> {
         Ok(run)
     }
 
-    /// Keeps the filter in memory if it takes at most so many bytes; returns how many it takes.
-    pub(super) fn keep_filter(&mut self, bytes_max: u64) -> Result<u64, RunError> {
-        let bytes = self.header.n_filter_pages * offset(PAGE_LEN);
-        if bytes > bytes_max {
-            return Ok(0);
+    /// Keeps the filter in memory if it takes at most so many bytes.
+    pub(super) fn keep_filter(&mut self, bytes_max: u64) -> Result<(), RunError> {
+        if self.header.n_filter_pages * offset(PAGE_LEN) > bytes_max {
+            return Ok(());
         }
-        let mut filter = Vec::with_capacity(length(bytes));
+        let mut filter = Vec::new();
+        filter.reserve_exact(length(self.header.n_filter_pages) * PAGE_LEN / FILTER_BLOCK_LEN);
+        let mut hand = Hand::empty();
         for index in 0..self.header.n_filter_pages {
-            filter.extend_from_slice(&self.page(1 + index)?);
+            let page = self.page(1 + index, &mut hand)?;
+            filter.extend(page.as_chunks().0.iter().copied().map(FilterBlock));
         }
         self.filter = Some(filter);
-        Ok(bytes)
+        Ok(())
     }
 
-    /// The latest position of a key in this run.
-    pub(super) fn find(&self, key: Key) -> Result<Option<u64>, RunError> {
-        if self.header.n_entries == 0 || !self.may_hold(key)? {
-            return Ok(None);
+    /// Bytes that its filter takes in memory.
+    pub(super) fn filter_bytes(&self) -> u64 {
+        let n_blocks = self.filter.as_ref().map_or(0, Vec::len);
+        offset(n_blocks * FILTER_BLOCK_LEN)
+    }
+
+    /// Which of these keys, by their places in the slice, the run holds unless its filter errs. The keys
+    /// come ascending.
+    pub(super) fn candidates(&self, sought: &[(Tag, usize)]) -> Result<Vec<usize>, RunError> {
+        let mut candidates = Vec::new();
+        if self.header.n_entries == 0 {
+            return Ok(candidates);
         }
-        let below = self.locate((key, u64::MAX))?;
-        Ok(below
-            .filter(|(_, entry)| entry.0 == key)
-            .map(|(_, entry)| entry.1))
+        let n_pages = self.header.n_filter_pages;
+        let mut hand = Hand::empty();
+        for (place, (tag, _)) in sought.iter().enumerate() {
+            let number = filter_page_of(*tag, n_pages);
+            let (block, places) = filter_bits(*tag);
+            let may_hold = match &self.filter {
+                Some(filter) => {
+                    filter[length(number) * (PAGE_LEN / FILTER_BLOCK_LEN) + block].may_hold(places)
+                }
+                None => {
+                    let page = self.page(1 + number, &mut hand)?;
+                    FilterBlock(page.as_chunks().0[block]).may_hold(places)
+                }
+            };
+            if may_hold {
+                candidates.push(place);
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// The latest position of a key in this run, whatever its filter says.
+    pub(super) fn find(&self, tag: Tag, hand: &mut Hand) -> Result<Option<u64>, RunError> {
+        let up_to = self.locate(tag.at(u64::MAX), hand)?;
+        Ok(up_to
+            .filter(|(_, entry)| entry.tag() == tag)
+            .map(|(_, entry)| self.header.from + entry.offset()))
     }
 
     /// Adds the positions of a key in a range, ascending, each once.
     pub(super) fn find_all(
         &self,
-        key: Key,
+        tag: Tag,
         from: u64,
         below: u64,
         out: &mut Vec<u64>,
     ) -> Result<(), RunError> {
-        if from >= below || self.header.n_entries == 0 || !self.may_hold(key)? {
+        let base = self.header.from;
+        if below <= base || self.candidates(&[(tag, 0)])?.is_empty() {
             return Ok(());
         }
-        let (first, end) = ((key, from), (key, below));
-        let mut entries = Vec::new();
-        let begin = self.seek(first)?.page;
+        let (first, end) = (tag.at(from.saturating_sub(base)), tag.at(below - base));
+        let mut hand = Hand::empty();
+        let begin = self.seek(first, &mut hand)?.page;
         for index in begin..self.header.n_entry_pages() {
-            self.read_entries(index, &mut entries)?;
-            let n = entries.partition_point(|entry| *entry < first);
-            let in_range = entries[n..].iter().take_while(|entry| **entry < end);
-            for (_, position) in in_range {
+            let entries = self.entries(index, &mut hand)?;
+            let n = entries.partition_point(|bytes| Entry::decode(bytes) < first);
+            let mut last = None;
+            for entry in entries[n..].iter().map(Entry::decode) {
+                last = Some(entry);
+                if entry >= end {
+                    break;
+                }
                 // Copies stand in the place of a forgotten neighbour.
-                if out.last() != Some(position) {
-                    out.push(*position);
+                let position = base + entry.offset();
+                if out.last() != Some(&position) {
+                    out.push(position);
                 }
             }
-            if entries.last().is_none_or(|last| *last >= end) {
+            if last.is_some_and(|last| last >= end) {
                 break;
             }
         }
@@ -299,7 +363,7 @@ impl<R: File> Run<R> {
     /// Overwrites a fence on disk; the one in memory stays, as it only bounds.
     pub(super) fn set_fence(&self, fence: u64, value: u64) -> Result<(), RunError> {
         let number = self.header.fence_page(fence);
-        let mut page = self.page(number)?;
+        let mut page = *self.page(number, &mut Hand::empty())?;
         let at = length(fence % offset(FENCES_PER_PAGE)) * FENCE_LEN;
         page[at..at + FENCE_LEN].copy_from_slice(&value.to_be_bytes());
         seal(&mut page, number);
@@ -309,13 +373,17 @@ impl<R: File> Run<R> {
 
     /// The greatest entry up to `wanted` and an entry page that holds it. Pages that cannot hold the key
     /// of `wanted` are not looked at, so an entry with another key may be missed.
-    pub(super) fn locate(&self, wanted: Entry) -> Result<Option<(u64, Entry)>, RunError> {
-        self.seek(wanted).map(|sought| sought.up_to)
+    pub(super) fn locate(
+        &self,
+        wanted: Entry,
+        hand: &mut Hand,
+    ) -> Result<Option<(u64, Entry)>, RunError> {
+        self.seek(wanted, hand).map(|sought| sought.up_to)
     }
 
     /// Looks for an entry, among the pages that can hold its key.
-    fn seek(&self, wanted: Entry) -> Result<Sought, RunError> {
-        let half = first_half(wanted.0);
+    fn seek(&self, wanted: Entry, hand: &mut Hand) -> Result<Sought, RunError> {
+        let half = wanted.first_half();
         // Keys may share their first half with a fence and lie on either side of it.
         let below = self
             .fences
@@ -339,72 +407,56 @@ impl<R: File> Run<R> {
             };
             n_tries += 1;
             let index = guess.clamp(low, high - 1);
-            let page = self.page(self.header.entry_page(index))?;
-            let entries = self.entries_of(&page, index);
+            let entries = self.entries(index, hand)?;
             let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
                 return Err(RunError::Damaged);
             };
-            let (first, last) = (decode_entry(first), decode_entry(last));
+            let (first, last) = (Entry::decode(first), Entry::decode(last));
             if wanted < first {
-                (high, high_key) = (index, first_half(first.0));
+                (high, high_key) = (index, first.first_half());
             } else if wanted > last {
                 up_to = Some((index, last));
-                (low, low_key) = (index + 1, first_half(last.0));
+                (low, low_key) = (index + 1, last.first_half());
             } else {
-                let n = entries.partition_point(|bytes| decode_entry(bytes) <= wanted);
+                let n = entries.partition_point(|bytes| Entry::decode(bytes) <= wanted);
                 let last = entries[..n].last();
-                let up_to = last.map(|bytes| (index, decode_entry(bytes)));
+                let up_to = last.map(|bytes| (index, Entry::decode(bytes)));
                 return Ok(Sought { up_to, page: index });
             }
         }
         Ok(Sought { up_to, page: low })
     }
 
-    /// The page with this number, if its check holds.
-    pub(super) fn page(&self, number: u64) -> Result<Page, RunError> {
-        let mut page = [0; PAGE_LEN];
-        durable::read_exact_at(&self.file, &mut page, number * offset(PAGE_LEN))?;
-        let holds = page[PAGE_LEN - CHECK_LEN..] == check_of(&page, number);
-        if holds {
-            Ok(page)
-        } else {
-            Err(RunError::Damaged)
+    /// The page with this number, if its check holds; read unless it is at hand.
+    fn page<'a>(&self, number: u64, hand: &'a mut Hand) -> Result<&'a Page, RunError> {
+        if hand.number != Some(number) {
+            hand.number = None;
+            let page = hand.page.as_mut_slice();
+            durable::read_exact_at(&self.file, page, number * offset(PAGE_LEN))?;
+            if hand.page[PAGE_LEN - CHECK_LEN..] != check_of(&hand.page, number) {
+                return Err(RunError::Damaged);
+            }
+            hand.number = Some(number);
         }
+        Ok(&hand.page)
     }
 
     /// The entries of one entry page, counted from the first.
-    pub(super) fn entry_page(&self, index: u64) -> Result<Vec<Entry>, RunError> {
-        let mut entries = Vec::new();
-        self.read_entries(index, &mut entries)?;
-        Ok(entries)
-    }
-
-    /// Replaces what is in `out` by the entries of one entry page.
-    pub(super) fn read_entries(&self, index: u64, out: &mut Vec<Entry>) -> Result<(), RunError> {
-        let page = self.page(self.header.entry_page(index))?;
-        out.clear();
-        out.extend(self.entries_of(&page, index).iter().map(decode_entry));
-        Ok(())
-    }
-
-    fn may_hold(&self, key: Key) -> Result<bool, RunError> {
-        let number = filter_page_of(key, self.header.n_filter_pages);
-        let has = |page: &[u8]| filter_bits(key).all(|(byte, mask)| page[byte] & mask != 0);
-        let start = length(number) * PAGE_LEN;
-        match self
-            .filter
-            .as_ref()
-            .and_then(|filter| filter.get(start..start + PAGE_LEN))
-        {
-            Some(page) => Ok(has(page)),
-            None => self.page(1 + number).map(|page| has(&page)),
-        }
-    }
-
-    fn entries_of<'a>(&self, page: &'a Page, index: u64) -> &'a [[u8; ENTRY_LEN]] {
+    fn entries<'a>(
+        &self,
+        index: u64,
+        hand: &'a mut Hand,
+    ) -> Result<&'a [[u8; ENTRY_LEN]], RunError> {
         let before = index.saturating_mul(offset(ENTRIES_PER_PAGE));
         let n = length(self.header.n_entries.saturating_sub(before)).min(ENTRIES_PER_PAGE);
-        page[..n * ENTRY_LEN].as_chunks().0
+        let page = self.page(self.header.entry_page(index), hand)?;
+        Ok(page[..n * ENTRY_LEN].as_chunks().0)
+    }
+
+    /// The same, decoded.
+    pub(super) fn entry_page(&self, index: u64, hand: &mut Hand) -> Result<Vec<Entry>, RunError> {
+        let entries = self.entries(index, hand)?;
+        Ok(entries.iter().map(Entry::decode).collect())
     }
 }
 
@@ -426,34 +478,22 @@ pub(super) fn fence_pages(fences: &[u64], number: u64) -> Vec<u8> {
 pub(super) fn page_of(entries: &[Entry], number: u64) -> Page {
     let mut page = [0; PAGE_LEN];
     for (place, entry) in page.as_chunks_mut::<ENTRY_LEN>().0.iter_mut().zip(entries) {
-        *place = encode_entry(*entry);
+        *place = entry.encode();
     }
     seal(&mut page, number);
     page
 }
 
 fn check_of(page: &Page, number: u64) -> [u8; CHECK_LEN] {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = crc32fast::Hasher::new();
     hasher.update(&page[..PAGE_LEN - CHECK_LEN]);
     hasher.update(&number.to_be_bytes());
     let mut check = [0; CHECK_LEN];
-    check.copy_from_slice(&hasher.finalize().as_bytes()[..CHECK_LEN]);
+    check[CHECK_LEN - 4..].copy_from_slice(&hasher.finalize().to_be_bytes());
     check
 }
 
 /// `of * part / 2^64`: the place of a uniform number among so many.
 fn scaled(part: u64, of: u64) -> u64 {
     u64::try_from((u128::from(part) * u128::from(of)) >> 64).unwrap_or(0)
-}
-
-pub(super) fn first_half(key: Key) -> u64 {
-    key.0
-        .first_chunk()
-        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-fn last_half(key: Key) -> u64 {
-    key.0
-        .last_chunk()
-        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

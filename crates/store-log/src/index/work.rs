@@ -8,17 +8,20 @@ use std::sync::Arc;
 
 use durable::{File, Fs};
 
-use super::run::{Run, RunError};
+use super::Index;
+use super::entry::{Entry, POSITIONS_MAX};
+use super::run::{Hand, Run, RunError};
 use super::table::Table;
 use super::write::RunWriter;
-use super::{Entry, Index};
 use crate::catalog::{exclusive, shared};
 use crate::width::offset;
 
 /// Entries that one piece of work moves: about a MiB.
 const PIECE_ENTRIES: usize = 1 << 15;
-/// Runs that are merged at once.
+/// Runs of a tier that are merged at once.
 const FAN_IN: usize = 4;
+/// Runs that are merged at once when so many wait.
+const FAN_IN_MAX: usize = 16;
 
 /// What is under way. Spills go first, as appends may wait for them.
 pub(super) struct Work<F: Fs> {
@@ -37,13 +40,16 @@ struct Merge<F: Fs> {
     writer: RunWriter<F>,
 }
 
-/// A run that is being merged: older ones first.
+/// A run that is being merged.
 struct Source<F: Fs> {
     run: Arc<Run<F::File>>,
+    /// How far its first position is from that of the merged one.
+    moved_by: u64,
+    hand: Hand,
     next_page: u64,
-    entries: Vec<Entry>,
-    /// The next one in `entries`.
-    at: usize,
+    /// Of the page before, as entries of the merged run.
+    entries: std::vec::IntoIter<Entry>,
+    front: Option<Entry>,
 }
 
 impl<F: Fs> Work<F> {
@@ -100,12 +106,7 @@ impl<F: Fs> Index<F> {
                     self.install(&runs, None, merge.writer.finish()?)?;
                     return Ok(None);
                 }
-                Err((_, RunError::Io(error))) => return Err(error),
-                Err((index, RunError::Damaged)) => {
-                    let damaged = Arc::clone(&merge.sources[index].run);
-                    self.repair(&damaged).map_err(io::Error::other)?;
-                    return Ok(None);
-                }
+                Err((index, error)) => return self.mend(&merge, index, error).map(|()| None),
             }
         }
         Ok(Some(merge))
@@ -119,19 +120,29 @@ impl<F: Fs> Index<F> {
         };
         let n_entries = chosen.iter().map(|run| run.header.n_entries).sum();
         let writer = self.writer(first.header.from, last.header.to, n_entries)?;
-        let source = |run: &Arc<Run<F::File>>| {
-            let run = Arc::clone(run);
-            Source {
-                run,
-                next_page: 0,
-                entries: Vec::new(),
-                at: 0,
-            }
+        let source = |run: &Arc<Run<F::File>>| Source {
+            run: Arc::clone(run),
+            moved_by: run.header.from - first.header.from,
+            hand: Hand::empty(),
+            next_page: 0,
+            entries: Vec::new().into_iter(),
+            front: None,
         };
         Ok(Some(Merge {
             sources: chosen.iter().map(source).collect(),
             writer,
         }))
+    }
+
+    /// Deals with a source that could not be read; the merge is begun again.
+    fn mend(&self, merge: &Merge<F>, index: usize, error: RunError) -> io::Result<()> {
+        match error {
+            RunError::Io(error) => Err(error),
+            RunError::Damaged => {
+                let damaged = &merge.sources[index].run;
+                self.repair(damaged).map_err(io::Error::other)
+            }
+        }
     }
 
     pub(super) fn writer(
@@ -185,67 +196,85 @@ impl<F: Fs> Index<F> {
 }
 
 pub(super) fn filter_bytes<R: File>(runs: &[Arc<Run<R>>]) -> u64 {
-    runs.iter()
-        .filter_map(|run| run.filter.as_ref())
-        .map(|filter| offset(filter.len()))
-        .sum()
+    runs.iter().map(|run| run.filter_bytes()).sum()
 }
 
-/// The next runs to merge: four of one tier, the smallest first, with smaller ones between them and
-/// none larger. A tier is a factor of four in entries.
+/// The next runs to merge: four or more of one tier, the smallest first, with smaller ones between them
+/// and none larger. A tier is a factor of four in entries. Where many wait, because blocks came faster
+/// than they could be merged, they are merged at once, which spares them the tiers between.
 fn choose<R: File>(runs: &[Arc<Run<R>>], table_keys_max: usize) -> &[Arc<Run<R>>] {
-    let tiers: Vec<u32> = runs
-        .iter()
-        .map(|run| {
-            (run.header.n_entries / offset(table_keys_max))
-                .max(1)
-                .ilog2()
-                / 2
-        })
-        .collect();
+    let tier_of = |run: &Arc<Run<R>>| {
+        let n_tables = run.header.n_entries / offset(table_keys_max);
+        n_tables.max(1).ilog2() / 2
+    };
+    let tiers: Vec<u32> = runs.iter().map(tier_of).collect();
     for tier in 0..=tiers.iter().copied().max().unwrap_or(0) {
         let mut of_tier: Vec<usize> = Vec::new();
         for (index, found) in tiers.iter().enumerate() {
-            if *found > tier {
+            let is_too_wide = of_tier
+                .first()
+                .is_some_and(|first| positions_of(&runs[*first..=index]) >= POSITIONS_MAX);
+            if *found > tier || is_too_wide || of_tier.len() == FAN_IN_MAX {
+                if of_tier.len() >= FAN_IN {
+                    break;
+                }
                 of_tier.clear();
-            } else if *found == tier {
+            }
+            if *found == tier {
                 of_tier.push(index);
             }
-            if of_tier.len() == FAN_IN {
-                return &runs[of_tier[0]..=index];
-            }
+        }
+        if of_tier.len() >= FAN_IN
+            && let (Some(first), Some(last)) = (of_tier.first(), of_tier.last())
+        {
+            return &runs[*first..=*last];
         }
     }
     &[]
+}
+
+/// How many positions runs cover that follow each other.
+fn positions_of<R: File>(runs: &[Arc<Run<R>>]) -> u64 {
+    match (runs.first(), runs.last()) {
+        (Some(first), Some(last)) => last.header.to.size - first.header.from,
+        _ => 0,
+    }
 }
 
 /// The smallest entry of all sources. An error names the source.
 fn next_of<F: Fs>(sources: &mut [Source<F>]) -> Result<Option<Entry>, (usize, RunError)> {
     let mut smallest: Option<(Entry, usize)> = None;
     for (index, source) in sources.iter_mut().enumerate() {
-        let Some(front) = source.front().map_err(|error| (index, error))? else {
-            continue;
-        };
-        if smallest.is_none_or(|(entry, _)| front < entry) {
+        if source.next_page == 0 {
+            source.advance().map_err(|error| (index, error))?;
+        }
+        if let Some(front) = source.front
+            && smallest.is_none_or(|(entry, _)| front < entry)
+        {
             smallest = Some((front, index));
         }
     }
-    Ok(smallest.map(|(entry, index)| {
-        sources[index].at += 1;
-        entry
-    }))
+    let Some((entry, index)) = smallest else {
+        return Ok(None);
+    };
+    sources[index].advance().map_err(|error| (index, error))?;
+    Ok(Some(entry))
 }
 
 impl<F: Fs> Source<F> {
-    fn front(&mut self) -> Result<Option<Entry>, RunError> {
-        if self.at == self.entries.len() {
-            if self.next_page == self.run.header.n_entry_pages() {
-                return Ok(None);
-            }
-            self.run.read_entries(self.next_page, &mut self.entries)?;
+    /// Puts the next entry to the front.
+    fn advance(&mut self) -> Result<(), RunError> {
+        self.front = self.entries.next();
+        if self.front.is_none() && self.next_page < self.run.header.n_entry_pages() {
+            let mut entries = self.run.entry_page(self.next_page, &mut self.hand)?;
+            let moved_by = self.moved_by;
+            entries
+                .iter_mut()
+                .for_each(|entry| *entry = entry.moved(moved_by));
             self.next_page += 1;
-            self.at = 0;
+            self.entries = entries.into_iter();
+            self.front = self.entries.next();
         }
-        Ok(self.entries.get(self.at).copied())
+        Ok(())
     }
 }

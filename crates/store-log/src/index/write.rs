@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 use chain::Head;
 use durable::{File, Fs, Mode};
 
-use super::Entry;
+use super::entry::Entry;
 use super::run::{
-    ENTRIES_PER_PAGE, PAGE_LEN, PAGES_PER_FENCE, Page, Run, RunHeader, fence_pages, filter_bits,
-    filter_page_of, filter_pages_for, first_half, page_of, seal,
+    ENTRIES_PER_PAGE, PAGE_LEN, PAGES_PER_FENCE, Page, Run, RunHeader, fence_pages, filter_page_of,
+    filter_pages_for, note_in_filter, page_of, seal,
 };
 use crate::width::offset;
 
@@ -96,13 +96,11 @@ impl<F: Fs> RunWriter<F> {
         }
         self.last_entry = Some(entry);
         self.header.n_entries += 1;
-        let filter_number = filter_page_of(entry.0, self.header.n_filter_pages);
+        let filter_number = filter_page_of(entry.tag(), self.header.n_filter_pages);
         while self.filter_number < filter_number {
             self.write_filter()?;
         }
-        for (byte, mask) in filter_bits(entry.0) {
-            self.filter[byte] |= mask;
-        }
+        note_in_filter(&mut self.filter, entry.tag());
         self.entries.push(entry);
         if self.entries.len() == ENTRIES_PER_PAGE {
             self.write_entries()?;
@@ -136,7 +134,7 @@ impl<F: Fs> RunWriter<F> {
         if let Some(first) = self.entries.first()
             && index.is_multiple_of(PAGES_PER_FENCE)
         {
-            self.fences.push(first_half(first.0));
+            self.fences.push(first.first_half());
         }
         self.batch
             .extend_from_slice(&page_of(&self.entries, number));
