@@ -235,6 +235,43 @@ impl Body {
             Self::Erased(kind) => *kind,
         }
     }
+
+    /// The account that a merge or a separation joins with the one on whose chain the event lies. Both
+    /// events of such a pair name each other, and no erasure takes them away, so from either account
+    /// every account ever joined with it is found.
+    #[must_use]
+    pub fn joined(&self) -> Option<Handle> {
+        match self {
+            Self::LearnerMerged(counterpart)
+            | Self::LearnerAbsorbed(counterpart)
+            | Self::LearnersSeparated(counterpart)
+            | Self::LearnerReopened(counterpart) => Some(counterpart.learner),
+            _ => None,
+        }
+    }
+
+    /// What the event says that an achievement is; `None` of events that only change where it stands.
+    #[must_use]
+    pub fn content(&self) -> Option<&Achievement> {
+        match self {
+            Self::AchievementRecorded(content) => Some(content),
+            Self::AchievementSuperseded(new) => Some(&new.achievement),
+            Self::AchievementReceived(received) => Some(&received.achievement),
+            _ => None,
+        }
+    }
+
+    /// The issuer's record id that the event is about.
+    #[must_use]
+    pub fn record_id(&self) -> Option<&str> {
+        match self {
+            Self::AchievementSuspended(status)
+            | Self::AchievementReinstated(status)
+            | Self::AchievementRevoked(status) => Some(&status.record_id),
+            Self::AchievementReassigned(moved) => Some(&moved.record_id),
+            other => other.content().map(|content| &*content.record_id),
+        }
+    }
 }
 
 /// Whether a later erasure of this kind covers a record of that kind on the same learner, or on one

@@ -80,21 +80,27 @@ impl Exceeded {
     }
 }
 
-/// The page size that is meant.
+/// Entries of a page of a short list when the caller does not say: all that may be asked for.
+pub const SHORT_PAGE_SIZE: (u32, u32) = (PAGE_SIZE_MAX, PAGE_SIZE_MAX);
+/// The same of a code list, whose entries are small.
+pub const CODES_PAGE_SIZE: (u32, u32) = (10_000, 10_000);
+/// Entries of a page of any other list: when the caller does not say, and at most.
+pub const PAGE_SIZE: (u32, u32) = (PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX);
+
+/// The page size that is meant, of a list with that default and that maximum.
 ///
 /// # Errors
-/// [`Rejection::Malformed`] beyond [`PAGE_SIZE_MAX`].
-pub fn page_size(asked: u32) -> Result<usize, Rejection> {
+/// [`Rejection::Malformed`] beyond the maximum.
+pub fn page_size(asked: u32, (default, max): (u32, u32)) -> Result<usize, Rejection> {
     let size = match asked {
-        0 => PAGE_SIZE_DEFAULT,
-        1..=PAGE_SIZE_MAX => asked,
+        0 => default,
+        _ if asked <= max => asked,
         _ => {
-            let problem =
-                format!("is {asked}; from 1 to {PAGE_SIZE_MAX}, or 0 for {PAGE_SIZE_DEFAULT}");
+            let problem = format!("is {asked}; from 1 to {max}, or 0 for {default}");
             return Err(from_proto::malformed("page_size", problem));
         }
     };
-    Ok(usize::try_from(size).expect("at most a thousand"))
+    Ok(usize::try_from(size).expect("at most ten thousand"))
 }
 
 #[cfg(test)]
@@ -103,9 +109,10 @@ mod tests {
 
     #[test]
     fn a_page_has_a_size() {
-        assert_eq!(page_size(0), Ok(100));
-        assert_eq!(page_size(1_000), Ok(1_000));
-        let said = page_size(1_001).unwrap_err().to_string();
+        assert_eq!(page_size(0, PAGE_SIZE), Ok(100));
+        assert_eq!(page_size(0, CODES_PAGE_SIZE), Ok(10_000));
+        assert_eq!(page_size(1_000, PAGE_SIZE), Ok(1_000));
+        let said = page_size(1_001, PAGE_SIZE).unwrap_err().to_string();
         assert_eq!(said, "page_size is 1001; from 1 to 1000, or 0 for 100");
     }
 }

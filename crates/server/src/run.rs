@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, Engine, EngineFault, LedgerKeys, WriterOptions};
 use crate::reference;
-use crate::services::{Context, Streams};
+use crate::services::{Context, Registries, Streams};
 use crate::transport;
 
 /// How long stopping waits for views that are behind.
@@ -136,7 +136,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let engine = Arc::new(engine);
 
     let (dir, ledger_id) = (config.data_dir.join("views"), engine.ledger_id());
-    let open = move || Views::open(&dir, ledger_id, views::Options::default());
+    let (secret, options) = (engine.secret().clone(), views::Options::default());
+    let open = move || Views::open(&dir, ledger_id, secret, options);
     let (views, views_opened) = tokio::task::spawn_blocking(open)
         .await
         .map_err(StartError::CutOff)??;
@@ -162,6 +163,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         engine: Arc::clone(&engine),
         views: Arc::clone(&views),
         views_stopped: follower.stopped.clone(),
+        registries: Registries::default(),
         limits: config.limits(),
         in_flight: Semaphore::new(config.writer.queue_commands_max),
         in_flight_max: config.writer.queue_commands_max,

@@ -118,7 +118,7 @@ impl Explanation {
 
     /// The same about these fields.
     #[must_use]
-    fn about(mut self, violations: Vec<Violation>) -> Self {
+    pub fn about(mut self, violations: Vec<Violation>) -> Self {
         self.violations = violations;
         self
     }

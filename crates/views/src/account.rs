@@ -1,17 +1,18 @@
 //! Accounts: folded from the bodies in the store, and summed up for the next balance.
 //!
-//! Apart from `views` because only here the store is read. Tree `accounts`: handle to a [`Summary`],
-//! made when a balance is first asked for. A summary says the last position of the history it is made
-//! from; since the log only grows, it is up to date exactly when the history still ends there.
+//! Tree `accounts`: handle to a [`Summary`], made when a balance is first asked for. A summary names
+//! every account whose events it is made from, each with its last event. It holds exactly while the
+//! store's key index still gives these as the last ones: whatever changes an account, a merge too, lies
+//! on the chain of one of them. So a balance is one look-up here and one in the key index, however long
+//! the history and the ledger are, and the views need not have applied anything.
 
-use chain::{Position, Record};
+use chain::Position;
 use ledger::account::Balance;
-use ledger::event::erasure_covers;
-use ledger::{Account, Date, EventKind, Handle, KeySecret, Revision, Timestamp, codec};
+use ledger::{Account, Date, Handle, Revision};
 use store::EventStore;
 
-use crate::apply::decode;
 use crate::fault::ViewsFault;
+use crate::history::{History, learner_key};
 use crate::summary::Summary;
 use crate::views::{Views, lock};
 
@@ -26,117 +27,125 @@ pub struct AccountBalance {
     pub closed: bool,
     /// The revision that the next event on its chain gets; 0 when there is no such account.
     pub revision: Revision,
-    /// Number of records reflected.
-    pub size: u64,
 }
 
 impl Views {
-    /// The account as of the size that is returned with it, folded from the bodies in the store. Without
-    /// any history it is empty.
+    /// The account's events as of a size.
     ///
     /// # Errors
-    /// As [`Views::history`], or the store fails, or one of its records does not decode.
+    /// The store fails, or one of its records does not decode.
+    pub async fn history<S: EventStore>(
+        &self,
+        store: &S,
+        handle: Handle,
+        size: u64,
+    ) -> Result<History, ViewsFault> {
+        History::read(store, &self.secret, handle, size).await
+    }
+
+    /// The account as of a size, folded from the bodies in the store. Without any history it is empty.
+    ///
+    /// # Errors
+    /// As [`Views::history`].
     pub async fn account<S: EventStore>(
         &self,
         store: &S,
-        secret: &KeySecret,
         handle: Handle,
-    ) -> Result<(Account, u64), ViewsFault> {
-        let (history, size) = self.history_now(handle)?;
-        let records = read(store, &history).await?;
-        Ok((fold(&records, secret, handle)?, size))
+        size: u64,
+    ) -> Result<Account, ViewsFault> {
+        let history = self.history(store, handle, size).await?;
+        Ok(history.fold(&self.secret, handle))
     }
 
-    /// The balance on a day. Reads bodies only when the account has had an event since the last time.
+    /// The balance as of a size, on a day. Reads bodies only when the account has had an event since the
+    /// last time, or since that size.
     ///
     /// # Errors
-    /// As [`Views::account`].
+    /// As [`Views::history`]. What is wrong with the views themselves only makes it slower.
     pub async fn balance<S: EventStore>(
         &self,
         store: &S,
-        secret: &KeySecret,
         handle: Handle,
+        size: u64,
         on: Date,
     ) -> Result<AccountBalance, ViewsFault> {
-        let (history, size) = self.history_now(handle)?;
-        let tip = history.last().map_or(0, |tip| tip.0);
-        let known = self.with(|trees, _| trees.accounts.get_as::<Summary>(&handle.0))?;
-        let summary = match known.filter(|summary| summary.tip == tip && !history.is_empty()) {
-            Some(summary) => summary,
-            None => self.summarise(store, secret, handle, &history).await?,
-        };
+        let summary = self.summary(store, handle, size).await?;
         Ok(AccountBalance {
             balance: summary.balance(on),
             provisional: summary.provisional,
             closed: summary.closed,
             revision: summary.revision(),
-            size,
         })
     }
 
-    async fn summarise<S: EventStore>(
+    /// Whether a record of that issuer is with the account as of a size, whatever its state.
+    ///
+    /// # Errors
+    /// As [`Views::balance`].
+    pub async fn holds_of<S: EventStore>(
         &self,
         store: &S,
-        secret: &KeySecret,
         handle: Handle,
-        history: &[Position],
+        size: u64,
+        issuer: &str,
+    ) -> Result<bool, ViewsFault> {
+        let summary = self.summary(store, handle, size).await?;
+        Ok(summary.issuers.iter().any(|of| of == issuer))
+    }
+
+    async fn summary<S: EventStore>(
+        &self,
+        store: &S,
+        handle: Handle,
+        size: u64,
     ) -> Result<Summary, ViewsFault> {
+        // A value that cannot be read is as good as none; `with` has it mended.
+        let known = self.with(|trees, _| trees.accounts.get_as::<Summary>(&handle.0));
+        if let Ok(Some(summary)) = known
+            && summary.tips.iter().all(|(_, tip)| *tip < size)
+            && self.is_current(store, &summary).await?
+        {
+            return Ok(summary);
+        }
         let erasures = *lock(&self.erasures);
-        let records = read(store, history).await?;
-        let tip = history.last().map_or(0, |tip| tip.0);
-        let summary = Summary::of(&fold(&records, secret, handle)?, tip);
+        let history = self.history(store, handle, size).await?;
+        let summary = Summary::of(&history.fold(&self.secret, handle), &history.tips);
         // An account of nobody is not worth a value, and anyone could ask for any number of them.
-        if !history.is_empty() && !is_being_erased(&records)? {
-            self.with(|trees, _| {
-                let now = lock(&self.erasures);
-                match *now == erasures {
-                    true => trees.accounts.put_as(&handle.0, &summary),
-                    false => Ok(()),
-                }
-            })?;
+        let worth = !summary.tips.is_empty() && !history.is_being_erased();
+        if worth && self.is_current(store, &summary).await? {
+            self.keep(handle, &summary, erasures);
         }
         Ok(summary)
     }
-}
 
-async fn read<S: EventStore>(store: &S, history: &[Position]) -> Result<Vec<Record>, ViewsFault> {
-    store.get(history).await.map_err(ViewsFault::Read)
-}
-
-fn fold(records: &[Record], secret: &KeySecret, handle: Handle) -> Result<Account, ViewsFault> {
-    let mut account = Account::new(handle, secret);
-    for record in records {
-        let position = ledger::Position(record.leaf.position.0);
-        let at = Timestamp(record.leaf.recorded_at.0);
-        account.apply(position, at, &decode(record)?);
+    /// Whether no account that it is made from has had an event since.
+    async fn is_current<S: EventStore>(
+        &self,
+        store: &S,
+        summary: &Summary,
+    ) -> Result<bool, ViewsFault> {
+        let keys = summary.tips.iter();
+        let keys: Vec<_> = keys
+            .map(|(member, _)| learner_key(&self.secret, Handle(*member)))
+            .collect();
+        let found = store.find(&keys).await.map_err(ViewsFault::Read)?;
+        let tips = summary.tips.iter().map(|(_, tip)| Some(Position(*tip)));
+        Ok(tips.eq(found))
     }
-    Ok(account)
-}
 
-/// Whether a body is still there that an erasure in the history covers, or may cover: then what is
-/// folded now may differ from what will be folded once it is gone.
-fn is_being_erased(records: &[Record]) -> Result<bool, ViewsFault> {
-    let mut erasures: Vec<EventKind> = Vec::new();
-    // From the end, because an erasure covers what came before it.
-    for record in records.iter().rev() {
-        let position = record.leaf.position;
-        let kind = codec::kind_of(record.leaf.kind)
-            .map_err(|source| ViewsFault::Record { position, source })?;
-        let covered = || {
-            erasures
-                .iter()
-                .any(|erasure| erasure_covers(*erasure, kind))
-        };
-        if !record.is_erased() && covered() {
-            return Ok(true);
-        }
-        if matches!(
-            kind,
-            EventKind::LearnerErased | EventKind::LearnerIdentityErased
-        ) && !erasures.contains(&kind)
-        {
-            erasures.push(kind);
+    /// Stores a summary, unless something was erased since `erasures` were counted: what it is made from
+    /// may be gone.
+    fn keep(&self, handle: Handle, summary: &Summary, erasures: u64) {
+        let kept = self.with(|trees, _| {
+            let now = lock(&self.erasures);
+            match *now == erasures {
+                true => trees.accounts.put_as(&handle.0, summary),
+                false => Ok(()),
+            }
+        });
+        if let Err(fault) = kept {
+            // The answer is right without it; whoever needs the views reports what is wrong with them.
+            tracing::debug!(%fault, "an account's sums were not stored");
         }
     }
-    Ok(false)
 }

@@ -1,25 +1,28 @@
 //! Taking a batch of records in.
 //!
-//! Apart from the trees so that the order of their writes is in one place. Positions on chains and of
-//! issuers, which are one per record, go into the buffer; the rare events (registrations, merges,
-//! erasures) are written one by one.
+//! Apart from the trees so that the order of their writes is in one place. Entries of lists, one or two
+//! per recorded achievement, go into the buffer; the rare events (registrations, merges, changes of
+//! records, erasures) are written one by one. What the records alone do not tell (`told`) is read from
+//! the store before.
 //!
 //! Order: rare events, in order of position; the buffer; the reach in memory, which readers ask for
-//! first; then what is due of the buffer, and after a round the mark (see `open`). A crash or a failure
-//! after any of these leaves values ahead of the mark: the records are applied again, and each value
-//! tells what it reflects already.
+//! first; then, when much waits, all of it, and the mark (see `open`). A crash or a failure after any of
+//! these leaves values ahead of the mark: the records are applied again, and each value tells what it
+//! reflects already.
 
-use std::collections::BTreeMap;
-
-use chain::{Institution, Position, Record};
+use chain::{Position, Record};
 use ledger::event::Opening;
-use ledger::{Body, Event, EventKind, Handle, codec};
+use ledger::{Body, Event, EventKind, Handle, KeySecret, codec};
+use store::EventStore;
 
-use crate::chains::Link;
+use crate::buffer::Lists;
+use crate::changed::{self, Change};
+use crate::chunk::{Entry, NO_DAY};
 use crate::fault::ViewsFault;
-use crate::joins;
+use crate::lists::{ListKey, hash_of};
 use crate::mark::Reach;
 use crate::pending::Stage;
+use crate::told::Told;
 use crate::views::{Trees, Views};
 
 impl Views {
@@ -29,9 +32,14 @@ impl Views {
     ///
     /// # Errors
     /// [`ViewsFault::Gap`] and [`ViewsFault::OtherHistory`] before anything is changed;
-    /// [`ViewsFault::Record`], [`ViewsFault::Damaged`] or a failure of the database in the middle, after
-    /// which the same records can be applied again.
-    pub fn apply(&self, records: &[Record]) -> Result<(), ViewsFault> {
+    /// [`ViewsFault::Record`], [`ViewsFault::Damaged`] or a failure of the store or the database in the
+    /// middle, after which the same records can be applied again.
+    pub async fn apply<S: EventStore>(
+        &self,
+        store: &S,
+        records: &[Record],
+    ) -> Result<(), ViewsFault> {
+        let told = Told::by(store, &self.secret, new_records(self.reach(), records)?).await?;
         let mut writer = self.lock_writer();
         let new = new_records(writer.reach, records)?;
         let Some(last) = new.last() else {
@@ -41,46 +49,57 @@ impl Views {
             size: last.leaf.position.0 + 1,
             hash: last.hash().0,
         };
-        let batch = Batch::of(new)?;
+        let batch = Batch::of(&self.secret, new)?;
         self.with(|trees, _| {
             for record in batch.rare {
-                self.apply_rare(trees, record)?;
+                self.apply_rare(trees, record, &told)?;
             }
-            self.buffer.put(&batch.links, &batch.issued);
+            self.buffer.put(batch.lists);
             writer.reach = reach;
             self.applied.send_replace(reach.size);
-            self.sweep(trees, &mut writer)
+            self.sweep(trees, reach)
         })
     }
 
-    fn apply_rare(&self, trees: &Trees, record: &Record) -> Result<(), ViewsFault> {
+    fn apply_rare(&self, trees: &Trees, record: &Record, told: &Told) -> Result<(), ViewsFault> {
         let Some(handle) = learner_of(record) else {
             return Ok(());
         };
         let position = record.leaf.position.0;
         let pending = trees.pending();
+        let change = |change| match told.firsts.get(&position) {
+            Some(first) => changed::put(
+                &trees.changed,
+                record.leaf.issuer,
+                (*first, position),
+                change,
+            ),
+            None => Ok(()),
+        };
         match decode(record)?.body {
             Body::LearnerRegistered(registered) => match registered.opening {
                 Opening::Provisional(_) => pending.register(position, handle),
                 Opening::Person(_) => Ok(()),
             },
-            Body::LearnerMerged(into) => {
-                joins::merge(&trees.joins, position, handle, into.learner)?;
-                pending.set(position, handle, Stage::Merged)
-            }
-            Body::LearnersSeparated(account) => {
-                joins::separate(&trees.joins, position, account.learner, handle)
-            }
+            Body::LearnerMerged(_) => pending.set(position, handle, Stage::Merged),
             Body::LearnerReopened(_) => pending.set(position, handle, Stage::Open),
             Body::LearnerUpdated(_) | Body::Erased(EventKind::LearnerUpdated) => {
                 pending.set(position, handle, Stage::Settled)
             }
             Body::LearnerErased(_) | Body::LearnerIdentityErased => {
-                for member in joins::group(&trees.joins, handle)? {
-                    pending.set(position, member, Stage::Settled)?;
+                let Some(gone) = told.erasures.get(&position) else {
+                    return Ok(());
+                };
+                for member in &gone.group {
+                    pending.forget(*member)?;
                 }
-                self.forget_component(trees, handle)
+                self.strike(trees, gone)
             }
+            Body::AchievementSuperseded(new) => change(Change::Content {
+                code: hash_of(&self.secret, &new.achievement.code),
+                day: new.achievement.awarded.to_epoch_days(),
+            }),
+            Body::AchievementSuspended(_) | Body::AchievementRevoked(_) => change(Change::Standing),
             _ => Ok(()),
         }
     }
@@ -116,31 +135,38 @@ fn new_records(reach: Reach, records: &[Record]) -> Result<&[Record], ViewsFault
 /// What a batch comes to.
 struct Batch<'a> {
     rare: Vec<&'a Record>,
-    links: Vec<Link>,
-    issued: BTreeMap<Institution, Vec<u64>>,
+    lists: Lists,
 }
 
 impl Batch<'_> {
-    fn of(records: &[Record]) -> Result<Batch<'_>, ViewsFault> {
+    fn of<'a>(secret: &KeySecret, records: &'a [Record]) -> Result<Batch<'a>, ViewsFault> {
         let mut batch = Batch {
             rare: Vec::new(),
-            links: Vec::with_capacity(records.len()),
-            issued: BTreeMap::new(),
+            lists: Lists::new(),
         };
+        // The same course often comes many times in a row.
+        let mut last = (String::new(), hash_of(secret, ""));
         for record in records {
-            let leaf = &record.leaf;
-            let position = leaf.position.0;
-            if let Some(link) = &leaf.learner {
-                let (handle, revision) = (link.handle.0, link.revision);
-                batch.links.push(Link {
-                    handle,
-                    revision,
-                    position,
-                });
-            }
             let kind = kind_of(record)?;
             if kind == EventKind::AchievementRecorded {
-                batch.issued.entry(leaf.issuer).or_default().push(position);
+                let (position, issuer) = (record.leaf.position.0, record.leaf.issuer);
+                let mut day = NO_DAY;
+                if !record.is_erased() {
+                    let (code, awarded) = glance(record)?;
+                    day = awarded.to_epoch_days();
+                    if code != last.0 {
+                        let hash = hash_of(secret, &code);
+                        last = (code, hash);
+                    }
+                    if !last.0.is_empty() {
+                        let code = Some(last.1);
+                        let list = batch.lists.entry(ListKey { issuer, code }).or_default();
+                        list.push(Entry { position, day });
+                    }
+                }
+                let all = ListKey { issuer, code: None };
+                let list = batch.lists.entry(all).or_default();
+                list.push(Entry { position, day });
             }
             if is_rare(kind) {
                 batch.rare.push(record);
@@ -157,17 +183,19 @@ fn opens_pair(kind: EventKind) -> bool {
     )
 }
 
-/// Kinds whose body is looked at.
+/// Kinds whose body is looked at, apart from what is recorded.
 fn is_rare(kind: EventKind) -> bool {
     matches!(
         kind,
         EventKind::LearnerRegistered
             | EventKind::LearnerUpdated
             | EventKind::LearnerMerged
-            | EventKind::LearnersSeparated
             | EventKind::LearnerReopened
             | EventKind::LearnerErased
             | EventKind::LearnerIdentityErased
+            | EventKind::AchievementSuperseded
+            | EventKind::AchievementSuspended
+            | EventKind::AchievementRevoked
     )
 }
 
@@ -175,9 +203,17 @@ fn learner_of(record: &Record) -> Option<Handle> {
     record.leaf.learner.map(|link| Handle(link.handle.0))
 }
 
-fn kind_of(record: &Record) -> Result<EventKind, ViewsFault> {
+pub(crate) fn kind_of(record: &Record) -> Result<EventKind, ViewsFault> {
+    codec::kind_of(record.leaf.kind).map_err(undecoded(record))
+}
+
+fn glance(record: &Record) -> Result<(String, ledger::Date), ViewsFault> {
+    codec::glance(&record.body).map_err(undecoded(record))
+}
+
+fn undecoded(record: &Record) -> impl FnOnce(codec::CodecError) -> ViewsFault {
     let position = record.leaf.position;
-    codec::kind_of(record.leaf.kind).map_err(|source| ViewsFault::Record { position, source })
+    move |source| ViewsFault::Record { position, source }
 }
 
 /// The event of a record, erased or not.
@@ -190,8 +226,5 @@ pub(crate) fn decode(record: &Record) -> Result<Event, ViewsFault> {
     } else {
         codec::decode(leaf.kind, issuer, submitter, learner, &record.body)
     };
-    event.map_err(|source| ViewsFault::Record {
-        position: leaf.position,
-        source,
-    })
+    event.map_err(undecoded(record))
 }

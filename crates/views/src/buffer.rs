@@ -1,55 +1,55 @@
-//! What has been applied and is not in sled yet: one entry per record, written in order of key.
+//! What has been applied and is not in sled yet: entries of lists, written list by list.
 //!
-//! Most batches touch each learner once, and one random write into sled per record would be slower than
-//! the log. So links wait here, sorted, up to a bound, and a *sweep* goes round and round through the
-//! handles, writing what is due: neighbours in the tree one after the other, and a learner's events of
-//! the whole round at once (four times the rate of writing batch by batch; a fifth of the disk).
+//! One write into sled per record would be slower than the log, and a list's last chunk is the same for
+//! many records. So entries wait here, up to a bound, and are then written all at once.
 //!
-//! Order: a reader looks here first and then into sled; what is due is written to sled first and then
-//! removed here. So it is seen at least once, and whoever merges drops what is seen twice.
+//! Order: a reader looks here first and then into sled; a list is written to sled first and then removed
+//! here. So an entry is seen at least once, and whoever merges drops what is seen twice.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-use chain::{Institution, Position};
-use ledger::Handle;
+use chain::Institution;
 
-use crate::chains::{self, Link};
+use crate::chunk::{Entry, NO_DAY};
 use crate::fault::ViewsFault;
-use crate::issued;
+use crate::lists::{self, ListKey};
 use crate::views::{Trees, lock};
 
-/// How many links are put in before a reader gets a turn.
-const TURN: usize = 256;
-
-/// Links of learners and positions of issuers that wait.
+/// Entries that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer(Mutex<Waiting>);
 
+/// Entries of lists, ascending in each.
+pub(crate) type Lists = BTreeMap<ListKey, Vec<Entry>>;
+
 #[derive(Debug, Default)]
 struct Waiting {
-    links: BTreeSet<Link>,
-    issued: BTreeMap<Institution, Vec<u64>>,
+    lists: Lists,
+    len: usize,
 }
 
 impl Buffer {
     /// Puts a batch in.
-    pub(crate) fn put(&self, links: &[Link], issued: &BTreeMap<Institution, Vec<u64>>) {
-        for turn in links.chunks(TURN) {
-            self.lock().links.extend(turn);
-        }
-        let mut waiting = self.lock();
-        for (issuer, positions) in issued {
-            let of_issuer = waiting.issued.entry(*issuer).or_default();
-            let last = of_issuer.last().copied();
-            of_issuer.extend(positions.iter().filter(|position| Some(**position) > last));
+    pub(crate) fn put(&self, new: Lists) {
+        for (key, entries) in new {
+            // One list at a time, so that readers get a turn.
+            let mut waiting = self.lock();
+            let list = waiting.lists.entry(key).or_default();
+            let (len, last) = (list.len(), list.last().map(|entry| entry.position));
+            list.extend(
+                entries
+                    .into_iter()
+                    .filter(|entry| Some(entry.position) > last),
+            );
+            let added = list.len() - len;
+            waiting.len += added;
         }
     }
 
-    /// Number of links that wait.
+    /// Number of entries that wait.
     pub(crate) fn len(&self) -> usize {
-        self.lock().links.len()
+        self.lock().len
     }
 
     /// Forgets everything.
@@ -57,73 +57,53 @@ impl Buffer {
         *self.lock() = Waiting::default();
     }
 
-    /// The links of a learner that wait, along the chain.
-    pub(crate) fn links_of(&self, handle: Handle) -> Vec<Link> {
-        let first = Link {
-            handle: handle.0,
-            revision: 0,
-            position: 0,
-        };
-        let last = Link {
-            handle: handle.0,
-            revision: u64::MAX,
-            position: u64::MAX,
-        };
-        self.lock().links.range(first..=last).copied().collect()
-    }
-
-    /// The first `limit` positions of an issuer after `after` that wait, ascending.
-    pub(crate) fn issued_by(
-        &self,
-        issuer: &str,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Vec<u64> {
-        let Ok(issuer) = Institution::try_from(issuer) else {
-            return Vec::new();
-        };
+    /// The entries of a list that wait, from `from` on and below `below`.
+    pub(crate) fn entries(&self, key: &ListKey, from: u64, below: u64) -> Vec<Entry> {
         let waiting = self.lock();
-        let positions = waiting.issued.get(&issuer).map_or(&[][..], Vec::as_slice);
-        let from = positions.partition_point(|p| after.is_some_and(|after| *p <= after.0));
-        positions.iter().skip(from).take(limit).copied().collect()
+        let list = waiting.lists.get(key).map_or(&[][..], Vec::as_slice);
+        let first = list.partition_point(|entry| entry.position < from);
+        let rest = list.get(first..).unwrap_or_default().iter();
+        rest.take_while(|entry| entry.position < below)
+            .copied()
+            .collect()
     }
 
-    /// Writes the links of the first chunk after the cursor and moves the cursor past them; false at the
-    /// end of the round.
-    pub(crate) fn write_next(
-        &self,
-        trees: &Trees,
-        cursor: &mut Option<Link>,
-    ) -> Result<bool, ViewsFault> {
-        let run = self.run_after(*cursor);
-        let Some(last) = run.last() else {
-            return Ok(false);
-        };
-        chains::extend(&trees.chains, &run)?;
-        let mut waiting = self.lock();
-        for link in &run {
-            waiting.links.remove(link);
-        }
-        *cursor = Some(*last);
-        Ok(true)
-    }
-
-    fn run_after(&self, cursor: Option<Link>) -> Vec<Link> {
-        let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
-        let waiting = self.lock();
-        let mut after = waiting.links.range((from, Bound::Unbounded)).peekable();
-        let first = after.peek().copied().copied();
-        let run = after.take_while(|link| first.is_some_and(|first| first.shares_chunk(link)));
-        run.copied().collect()
-    }
-
-    /// Writes all positions of issuers.
-    pub(crate) fn write_issued(&self, trees: &Trees) -> Result<(), ViewsFault> {
+    /// Writes everything.
+    pub(crate) fn write(&self, trees: &Trees) -> Result<(), ViewsFault> {
         // Only the one who applies puts in, so nothing is added in between.
-        let issued = self.lock().issued.clone();
-        issued::extend(&trees.issued, &issued)?;
-        self.lock().issued.clear();
+        while let Some((key, entries)) = self.first() {
+            lists::extend(&trees.lists, &key, &entries)?;
+            let mut waiting = self.lock();
+            waiting.lists.remove(&key);
+            waiting.len = waiting.len.saturating_sub(entries.len());
+        }
         Ok(())
+    }
+
+    fn first(&self) -> Option<(ListKey, Vec<Entry>)> {
+        let waiting = self.lock();
+        let (key, entries) = waiting.lists.first_key_value()?;
+        Some((*key, entries.clone()))
+    }
+
+    /// Takes erased positions of an issuer out, as [`lists::strike`].
+    pub(crate) fn strike(&self, issuer: Institution, positions: &[u64]) {
+        let mut waiting = self.lock();
+        let erased = |entry: &Entry| positions.binary_search(&entry.position).is_ok();
+        let mut struck = 0;
+        for (key, list) in &mut waiting.lists {
+            if key.issuer != issuer {
+                continue;
+            }
+            let len = list.len();
+            if key.code.is_some() {
+                list.retain(|entry| !erased(entry));
+            }
+            struck += len - list.len();
+            let left = list.iter_mut().filter(|entry| erased(entry));
+            left.for_each(|entry| entry.day = NO_DAY);
+        }
+        waiting.len = waiting.len.saturating_sub(struck);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

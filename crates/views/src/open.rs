@@ -13,14 +13,14 @@
 //! | open: sled opens, its own mark is checked | the same |
 //! | open: the mark says `Open(reach)` | a directory to go on with in the same boot |
 //! | apply: rare events into sled, the others into memory | values ahead of the mark; replay skips them |
-//! | sweep: what waits in memory into sled, learner by learner | the same |
-//! | mark, after a round of the sweep: see below | values as far as the mark, or further |
+//! | sweep: all that waits in memory into sled, list by list | the same |
+//! | mark, after a sweep: see below | values as far as the mark, or further |
 //! | close: all that waits, then as mark; sled is dropped, its files synced | the same |
 //! | close: the mark says `Closed(reach, digest)` | a directory to go on with in any boot |
 //! | remove: sled's files, one by one | the mark says `Opening`: removed by the next opening |
 //!
-//! A mark says the reach that the views had when the sweep began its last round: all below has been
-//! written since. Reach into sled, sled's flush, then the mark says `Open(reach)`.
+//! A mark says the reach that the views had at the last sweep, when all below had been written. Reach into
+//! sled, sled's flush, then the mark says `Open(reach)`.
 //!
 //! Durability: only `Closed` survives a power loss. After one, an `Open` mark is of another boot, and the
 //! views are built anew. So marks written in between need no sync of sled's files, which would compete
@@ -34,6 +34,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, RwLock};
 
 use durable::{Fs, OsFs, make_dir};
+use ledger::KeySecret;
 use tokio::sync::{Notify, watch};
 
 use crate::buffer::Buffer;
@@ -59,6 +60,7 @@ impl Views {
     pub fn open(
         dir: &Path,
         ledger_id: [u8; 16],
+        secret: KeySecret,
         options: Options,
     ) -> Result<(Views, Opened), ViewsFault> {
         make_dir(&OsFs, dir).map_err(ViewsFault::io("create the directory of the views"))?;
@@ -74,9 +76,10 @@ impl Views {
         let views = Views {
             dir: dir.to_owned(),
             ledger_id,
+            secret,
             options,
             trees: RwLock::new(Some(trees)),
-            writer: Mutex::new(Writer::at(reach)),
+            writer: Mutex::new(Writer { reach }),
             buffer: Buffer::default(),
             applied: watch::channel(reach.size).0,
             erasures: Mutex::new(0),
@@ -115,24 +118,17 @@ impl Views {
         place.mark(Phase::Closed(writer.reach, digest))
     }
 
-    /// Writes what is too much to wait in memory, and the mark after each round.
-    pub(crate) fn sweep(&self, trees: &Trees, writer: &mut Writer) -> Result<(), ViewsFault> {
-        while self.buffer.len() > self.options.buffer_records {
-            if self.buffer.write_next(trees, &mut writer.cursor)? {
-                continue;
-            }
-            self.buffer.write_issued(trees)?;
-            write_reach(trees, writer.round)?;
-            self.place().mark(Phase::Open(writer.round))?;
-            *writer = Writer::at(writer.reach);
+    /// Writes what waits in memory, and the mark, when it is too much.
+    pub(crate) fn sweep(&self, trees: &Trees, reach: Reach) -> Result<(), ViewsFault> {
+        if self.buffer.len() <= self.options.buffer_entries {
+            return Ok(());
         }
-        Ok(())
+        self.write_all(trees, reach)?;
+        self.place().mark(Phase::Open(reach))
     }
 
     fn write_all(&self, trees: &Trees, reach: Reach) -> Result<(), ViewsFault> {
-        let mut cursor = None;
-        while self.buffer.write_next(trees, &mut cursor)? {}
-        self.buffer.write_issued(trees)?;
+        self.buffer.write(trees)?;
         write_reach(trees, reach)
     }
 
@@ -147,7 +143,7 @@ impl Views {
         let (begun, reach, _) = place.begin(why)?;
         *trees = Some(begun);
         self.buffer.clear();
-        *writer = Writer::at(reach);
+        *writer = Writer { reach };
         self.damaged.store(false, Ordering::Release);
         self.applied.send_replace(reach.size);
         Ok(())
@@ -267,11 +263,12 @@ impl Place {
             .map_err(ViewsFault::sled("open the files of the views"))?;
         Ok(Trees {
             meta: Sealed::open(&db, "meta")?,
-            chains: Sealed::open(&db, "chains")?,
-            issued: Sealed::open(&db, "issued")?,
-            joins: Sealed::open(&db, "joins")?,
+            lists: Sealed::open(&db, "lists")?,
+            changed: Sealed::open(&db, "changed")?,
             provisional: Sealed::open(&db, "provisional")?,
+            registered: Sealed::open(&db, "registered")?,
             pending: Sealed::open(&db, "pending")?,
+            settled: Sealed::open(&db, "settled")?,
             accounts: Sealed::open(&db, "accounts")?,
             db,
         })
@@ -321,7 +318,8 @@ mod tests {
     #[test]
     fn what_stopped_the_process_while_opening_is_not_opened_again() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || Views::open(dir.path(), [1; 16], Options::default()).unwrap();
+        let open =
+            || Views::open(dir.path(), [1; 16], KeySecret([7; 32]), Options::default()).unwrap();
         let (views, _) = open();
         views.close().unwrap();
         views.place().mark(Phase::Opening).unwrap();

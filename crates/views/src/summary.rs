@@ -4,20 +4,22 @@
 //! [`ledger::account`]: a summary holds their outcome, summed up. Only expiry depends on the day, so a
 //! line says what its holdings are up to their last day of validity and what after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::account::{Account, Balance, Holding, HoldingState, LineKey, Sum};
 use ledger::words::{Achievement, Level};
-use ledger::{Credits, Date, Revision};
+use ledger::{Credits, Date, Handle, Revision};
 use serde::{Deserialize, Serialize};
 
 /// An account in numbers and codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Summary {
-    /// Position of the last event of the history that it is made from.
-    pub(crate) tip: u64,
+    /// The accounts whose events it is made from, each with the position of its last one.
+    pub(crate) tips: Vec<([u8; 16], u64)>,
     pub(crate) provisional: bool,
     pub(crate) closed: bool,
+    /// Whose records are with it, in order.
+    pub(crate) issuers: Vec<String>,
     revision: u64,
     lines: Vec<Line>,
 }
@@ -70,7 +72,7 @@ enum State {
 
 impl Summary {
     /// Sums an account up.
-    pub(crate) fn of(account: &Account, tip: u64) -> Summary {
+    pub(crate) fn of(account: &Account, tips: &BTreeMap<Handle, u64>) -> Summary {
         let mut sums = BTreeMap::<Alike, (u64, u64)>::new();
         let mut add = |content: Option<&Achievement>, alike: Alike| {
             let size = content.and_then(|content| content.size.as_ref());
@@ -89,13 +91,16 @@ impl Summary {
                 add(content, alike(content, HoldingState::Superseded, None));
             }
         }
+        let names = account.holdings().filter_map(Holding::name);
+        let issuers: BTreeSet<_> = names.map(|name| name.issuer.as_str().to_owned()).collect();
         let line = |(alike, (count, amount))| Line {
             alike,
             count,
             amount,
         };
         Summary {
-            tip,
+            tips: tips.iter().map(|(member, tip)| (member.0, *tip)).collect(),
+            issuers: issuers.into_iter().collect(),
             provisional: account.is_provisional(),
             closed: account.is_closed(),
             revision: account.revision().0,

@@ -1,6 +1,6 @@
 //! The handle on the views: its options, its locks, and the questions that need no record.
 //!
-//! Apart from `account`, which reads bodies from the store, and from `open` and `apply`, which write.
+//! Apart from `account` and `told`, which read from the store, and from `open` and `apply`, which write.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,24 +8,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use chain::Position;
 use durable::OsLock;
-use ledger::Handle;
+use ledger::KeySecret;
 use tokio::sync::{Notify, watch};
 
 use crate::buffer::Buffer;
-use crate::chains::Link;
 use crate::fault::{ViewsFault, Why};
 use crate::mark::Reach;
+use crate::pending;
 use crate::sealed::Sealed;
-use crate::{chains, issued, joins, pending};
 
 /// What can be set.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How much of its pages sled keeps in memory.
     pub cache_bytes: u64,
-    /// How many records wait in memory to be written into sled in order of learner, some 60 bytes each.
-    /// After a crash at most twice as many are replayed.
-    pub buffer_records: usize,
+    /// How many entries of lists, one or two a record, wait in memory to be written into sled list by list,
+    /// 16 bytes each. After a crash as many are replayed.
+    pub buffer_entries: usize,
     /// How much of the log [`follow`](crate::follow) reads at once.
     pub read_bytes: u64,
     /// Names the boot of the machine; `None` asks the machine. For tests.
@@ -36,7 +35,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             cache_bytes: 64 << 20,
-            buffer_records: 1 << 18,
+            buffer_entries: 1 << 18,
             read_bytes: 1 << 20,
             boot_id: None,
         }
@@ -63,6 +62,7 @@ pub enum Opened {
 pub struct Views {
     pub(crate) dir: PathBuf,
     pub(crate) ledger_id: [u8; 16],
+    pub(crate) secret: KeySecret,
     pub(crate) options: Options,
     /// `None` once closed. Written only to close or to build anew.
     ///
@@ -85,20 +85,6 @@ pub struct Views {
 pub(crate) struct Writer {
     /// How far the views reach.
     pub(crate) reach: Reach,
-    /// How far they reached when the sweep began its round.
-    pub(crate) round: Reach,
-    /// What the sweep wrote last in this round.
-    pub(crate) cursor: Option<Link>,
-}
-
-impl Writer {
-    pub(crate) fn at(reach: Reach) -> Writer {
-        Writer {
-            reach,
-            round: reach,
-            cursor: None,
-        }
-    }
 }
 
 /// The open database.
@@ -106,11 +92,12 @@ impl Writer {
 pub(crate) struct Trees {
     pub(crate) db: sled::Db,
     pub(crate) meta: Sealed,
-    pub(crate) chains: Sealed,
-    pub(crate) issued: Sealed,
-    pub(crate) joins: Sealed,
+    pub(crate) lists: Sealed,
+    pub(crate) changed: Sealed,
     pub(crate) provisional: Sealed,
+    pub(crate) registered: Sealed,
     pub(crate) pending: Sealed,
+    pub(crate) settled: Sealed,
     pub(crate) accounts: Sealed,
 }
 
@@ -118,7 +105,9 @@ impl Trees {
     pub(crate) fn pending(&self) -> pending::Trees<'_> {
         pending::Trees {
             provisional: &self.provisional,
+            registered: &self.registered,
             pending: &self.pending,
+            settled: &self.settled,
         }
     }
 }
@@ -139,81 +128,19 @@ impl Views {
             .expect("the sender lives as long as `self`");
     }
 
-    /// Positions of all events on the chains of this account and of every account that was ever joined
-    /// with it by merges, either way and transitively, sorted. A record of a merged account is revoked
-    /// or superseded on the absorbing account's chain, hence all of them.
+    /// Provisional accounts that waited to be bound when the ledger had `size` records, neither merged nor
+    /// erased nor given a person's attributes, with the position of their registration, which comes after
+    /// `after`; ascending, at most `limit`, which is at least 1. Then where to go on, if that was not all.
     ///
     /// # Errors
     /// [`ViewsFault::Damaged`], [`ViewsFault::Closed`] or a failure of the database.
-    pub fn history(&self, handle: Handle) -> Result<Vec<Position>, ViewsFault> {
-        self.history_now(handle).map(|(positions, _)| positions)
-    }
-
-    /// The history and the size that it reflects.
-    pub(crate) fn history_now(&self, handle: Handle) -> Result<(Vec<Position>, u64), ViewsFault> {
-        self.with(|trees, size| {
-            let mut positions = Vec::new();
-            for member in joins::component(&trees.joins, handle, size)? {
-                let waiting = self.buffer.links_of(member);
-                chains::read(&trees.chains, member, &waiting, size, &mut positions)?;
-            }
-            positions.sort_unstable();
-            Ok((positions.into_iter().map(Position).collect(), size))
-        })
-    }
-
-    /// Positions of the AchievementRecorded records of an issuer after `after`, ascending, at most
-    /// `limit`.
-    ///
-    /// # Errors
-    /// As [`Views::history`].
-    pub fn issued(
-        &self,
-        issuer: &str,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<Position>, ViewsFault> {
-        self.with(|trees, size| {
-            let waiting = self.buffer.issued_by(issuer, after, limit);
-            issued::page(&trees.issued, issuer, after, limit, size, waiting)
-        })
-    }
-
-    /// Provisional accounts that wait to be bound, neither merged nor erased nor given a person's
-    /// attributes, with the position of their registration, which comes after `after`; ascending, at
-    /// most `limit`.
-    ///
-    /// # Errors
-    /// As [`Views::history`].
     pub fn pending(
         &self,
         after: Option<Position>,
         limit: usize,
-    ) -> Result<Vec<(Position, Handle)>, ViewsFault> {
-        self.with(|trees, size| trees.pending().page(after, limit, size))
-    }
-
-    /// After an erasure: drops what is stored of the accounts of these learners and of all that were
-    /// ever joined with them. To be called once the bodies are gone; the record of the erasure, when it
-    /// is applied, does the same, but the bodies may have been read again in between.
-    ///
-    /// # Errors
-    /// As [`Views::history`].
-    pub fn forget(&self, handles: &[Handle]) -> Result<(), ViewsFault> {
-        self.with(|trees, _| {
-            handles
-                .iter()
-                .try_for_each(|handle| self.forget_component(trees, *handle))
-        })
-    }
-
-    pub(crate) fn forget_component(&self, trees: &Trees, handle: Handle) -> Result<(), ViewsFault> {
-        let component = joins::component(&trees.joins, handle, u64::MAX)?;
-        let mut erasures = lock(&self.erasures);
-        *erasures = erasures.wrapping_add(1);
-        component
-            .iter()
-            .try_for_each(|member| trees.accounts.remove(&member.0))
+        size: u64,
+    ) -> Result<pending::Page, ViewsFault> {
+        self.with(|trees, applied| trees.pending().page(after, limit, size.min(applied)))
     }
 
     /// Calls `f` with the open database and the size that it reflects, and notes when `f` reports damage.
@@ -241,6 +168,10 @@ impl Views {
 
     pub(crate) fn lock_trees(&self) -> RwLockWriteGuard<'_, Option<Trees>> {
         self.trees.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        self.lock_writer().reach
     }
 
     pub(crate) fn lock_writer(&self) -> MutexGuard<'_, Writer> {

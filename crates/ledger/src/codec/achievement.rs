@@ -250,3 +250,19 @@ fn read_origin(number: i32) -> Result<Origin, CodecError> {
         Ok(wire::Origin::Unspecified) | Err(_) => Err(CodecError::Unspecified { field: "origin" }),
     }
 }
+
+/// The first fields of [`wire::AchievementContent`] that an index is made of; the others are skipped.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Glance {
+    #[prost(message, optional, tag = "1")]
+    pub(super) achievement: Option<GlanceContent>,
+}
+
+/// The same of [`wire::Achievement`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct GlanceContent {
+    #[prost(string, tag = "3")]
+    pub(super) code: String,
+    #[prost(string, tag = "18")]
+    pub(super) awarded: String,
+}

@@ -27,6 +27,14 @@ proptest! {
     }
 
     #[test]
+    fn a_glance_at_an_achievement_sees_its_code_and_day(event in events()) {
+        if let Body::AchievementRecorded(content) = &event.body {
+            let seen = codec::glance(&codec::encode(&event.body));
+            prop_assert_eq!(seen, Ok((content.code.clone(), content.awarded)));
+        }
+    }
+
+    #[test]
     fn other_bytes_are_refused_or_another_event(
         event in events(),
         at in any::<proptest::sample::Index>(),

@@ -32,6 +32,8 @@ pub(crate) struct Loader<'a, S> {
     pub(crate) store: &'a S,
     pub(crate) secret: &'a KeySecret,
     pub(crate) opened: &'a LedgerOpened,
+    /// Reads only the first so many records; `None` reads all.
+    pub(crate) below: Option<u64>,
 }
 
 /// One learner's events and those of every account ever joined with it, in order.
@@ -52,7 +54,7 @@ impl<S: EventStore> Loader<'_, S> {
             .copied()
             .map(join::store_key)
             .collect();
-        let found = self.store.find(&flat).await?;
+        let found = self.find(&flat).await?;
         let positions: BTreeSet<chain::Position> = found.iter().flatten().copied().collect();
         let records = self.records(positions).await?;
 
@@ -84,6 +86,21 @@ impl<S: EventStore> Loader<'_, S> {
             | Need::Result(key)
             | Need::Request(key) => vec![key],
         }
+    }
+
+    /// The latest position of each key.
+    async fn find(&self, keys: &[store::Key]) -> Result<Vec<Option<chain::Position>>, EngineFault> {
+        let Some(below) = self.below else {
+            return Ok(self.store.find(keys).await?);
+        };
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let all = self
+                .store
+                .find_all(*key, chain::Position(0), chain::Position(below));
+            found.push(all.await?.last().copied());
+        }
+        Ok(found)
     }
 
     async fn records(
@@ -221,7 +238,7 @@ impl<S: EventStore> Loader<'_, S> {
         let mut open = vec![handle];
         while let Some(handle) = open.pop() {
             let key = join::store_key(self.secret.learner(handle));
-            let mut next = self.store.find(&[key]).await?.first().copied().flatten();
+            let mut next = self.find(&[key]).await?.first().copied().flatten();
             while let Some(position) = next {
                 let record = self.one(position).await?;
                 let event = decode(&record)?;
@@ -317,15 +334,12 @@ fn link(event: &Event, position: Position) -> Option<Link> {
     })
 }
 
-/// The accounts that an event joins with the one on whose chain it lies.
+/// The accounts that an event joins with the one on whose chain it lies; that a record came from
+/// another, which knows its earlier versions, is one way.
 fn joined(event: &Event) -> impl Iterator<Item = Handle> + use<> {
-    let other = match &event.body {
-        Body::LearnerMerged(counterpart)
-        | Body::LearnerAbsorbed(counterpart)
-        | Body::LearnersSeparated(counterpart)
-        | Body::LearnerReopened(counterpart) => Some(counterpart.learner),
+    let from = match &event.body {
         Body::AchievementReceived(received) => Some(received.from),
         _ => None,
     };
-    other.into_iter()
+    event.body.joined().into_iter().chain(from)
 }

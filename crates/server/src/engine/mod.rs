@@ -2,8 +2,8 @@
 //!
 //! One direction: a caller's task loads the facts that its commands need (`execute`, `load`), the one
 //! writer decides, appends and replies (`writer`), the caller fetches old receipts where a command was
-//! a repetition. `open` brings an engine up on a store; `join` is where the ledger's events meet the
-//! chain's records.
+//! a repetition. `questions` are answered without the writer. `open` brings an engine up on a store;
+//! `join` is where the ledger's events meet the chain's records.
 
 mod erasure;
 mod execute;
@@ -12,11 +12,11 @@ mod join;
 mod load;
 mod open;
 mod outcome;
+mod questions;
 mod random;
 mod settle;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chain::Head;
@@ -25,7 +25,7 @@ use ledger::registry::Registry;
 use ledger::state::RecordFact;
 use ledger::words::{Achievement, LearnerReference, PendingReason, RecordName};
 use ledger::{
-    Action, Actor, Body, Command, Handle, KeySecret, Position, Refusal, Rejection, Revision, State,
+    Action, Actor, Body, Command, Handle, KeySecret, Position, Rejection, Revision, State,
     Timestamp,
 };
 use store::EventStore;
@@ -105,25 +105,7 @@ impl<S: EventStore> Inner<S> {
             store: &self.store,
             secret: &self.secret,
             opened: &self.opened,
-        }
-    }
-
-    /// Asks a question of a partial state, loading what it lacks, until it answers.
-    async fn ask<T>(
-        &self,
-        question: impl Fn(&State) -> Result<T, Refusal>,
-    ) -> Result<Result<T, Rejection>, EngineFault> {
-        let mut state = self.published().base;
-        loop {
-            match question(&state) {
-                Ok(answer) => return Ok(Ok(answer)),
-                Err(Refusal::Rejected(rejection)) => return Ok(Err(rejection)),
-                Err(Refusal::Unloaded(need)) => {
-                    for loaded in self.loader().load(&BTreeSet::from([need])).await? {
-                        state.load(loaded.fact);
-                    }
-                }
-            }
+            below: None,
         }
     }
 }
@@ -218,34 +200,6 @@ impl<S: EventStore> Engine<S> {
             }),
             _ => Err(unknown()),
         })
-    }
-
-    /// The learner that a record is with, after merges; `None` when there is no such record.
-    ///
-    /// # Errors
-    /// A fault.
-    pub async fn record(&self, name: &RecordName) -> Result<Option<Handle>, EngineFault> {
-        let key = self.inner.secret.record_name(name);
-        let found = self.inner.ask(|state| match state.record(key)? {
-            Some(RecordFact::Held(record)) => Ok(Some(state.resolve(record.learner)?.0)),
-            _ => Ok(None),
-        });
-        Ok(found.await?.unwrap_or_default())
-    }
-
-    /// The open account that a reference leads to, after merges.
-    ///
-    /// # Errors
-    /// A fault; a rejection is inside.
-    pub async fn resolve(
-        &self,
-        actor: &Actor,
-        reference: &LearnerReference,
-    ) -> Result<Result<Found, Rejection>, EngineFault> {
-        let now = self.now();
-        self.inner
-            .ask(|state| ledger::find_learner(state, actor, reference, now))
-            .await
     }
 
     /// Institutions and vocabulary, as far as durable.

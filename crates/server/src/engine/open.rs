@@ -168,9 +168,29 @@ async fn folded<S: EventStore>(
     opened: &LedgerOpened,
     head: Head,
 ) -> Result<(State, Timestamp), EngineFault> {
+    let positions = registry_positions(store, opened, head.size).await?;
+    let state = registry_after(store, &positions).await?;
+    let last = store.get(&[Position(head.size - 1)]).await?;
+    let last = last.first().expect("a store answers every position");
+    let last_at = Timestamp(last.leaf.recorded_at.0);
+    Ok((state.at_size(head.size).without_facts(), last_at))
+}
+
+/// Where the registry's events lie, among the first so many records.
+pub(super) async fn registry_positions<S: EventStore>(
+    store: &S,
+    opened: &LedgerOpened,
+    size: u64,
+) -> Result<Vec<Position>, EngineFault> {
     let key = join::store_key(KeySecret(opened.suppression_key).registry());
-    let end = Position(head.size);
-    let positions = store.find_all(key, Position(0), end).await?;
+    Ok(store.find_all(key, Position(0), Position(size)).await?)
+}
+
+/// The registry as these events made it.
+pub(super) async fn registry_after<S: EventStore>(
+    store: &S,
+    positions: &[Position],
+) -> Result<State, EngineFault> {
     let mut state = State::new();
     for positions in positions.chunks(FOLDED_AT_ONCE) {
         for record in store.get(positions).await? {
@@ -179,10 +199,7 @@ async fn folded<S: EventStore>(
             state.apply_at(position, &event);
         }
     }
-    let last = store.get(&[Position(head.size - 1)]).await?;
-    let last = last.first().expect("a store answers every position");
-    let last_at = Timestamp(last.leaf.recorded_at.0);
-    Ok((state.at_size(head.size).without_facts(), last_at))
+    Ok(state)
 }
 
 /// Carries out the last erasure again when its mark is missing. Erasures are made one at a time, so no
@@ -218,6 +235,7 @@ async fn redo_erasure<S: EventStore>(
         store,
         secret: &secret,
         opened,
+        below: None,
     };
     let mut history = loader.history(learner).await?;
     // What came after the erasure is not covered by it.

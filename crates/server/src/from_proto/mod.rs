@@ -6,6 +6,7 @@
 //! achievement, `names[0].value` of an institution), as the ledger's own do.
 
 mod achievement;
+mod filter;
 mod learner;
 mod newcomer;
 mod registry;
@@ -19,6 +20,7 @@ use ledger::{Credits, Date, Handle, InstitutionId, Rejection, Violation, codec};
 use api::v1;
 
 pub use achievement::{Change, reassignment, record_name, records, submission, supersession};
+pub use filter::{RecordFilter, record_filter};
 pub use learner::{
     erasure, handle, learner_reference, link, merge, own_or_named, registration, separation,
     unlink, update,
@@ -26,7 +28,7 @@ pub use learner::{
 pub use newcomer::NewLearners;
 pub use registry::{
     code_list, course, credit_unit, delegation, framework, institution, institution_or_acting,
-    institution_state, window,
+    institution_state, optional_institution, window,
 };
 pub use subscription::{Filter, filter};
 

@@ -108,6 +108,16 @@ pub fn institution_or_acting(
     problems.finish(id, shapeless)
 }
 
+/// An institution by id; empty means none.
+///
+/// # Errors
+/// [`Rejection::Malformed`] when it is no id.
+pub fn optional_institution(field: &str, text: &str) -> Result<Option<InstitutionId>, Rejection> {
+    let mut problems = Problems::default();
+    let id = optional_institution_id(&mut problems, At::field(field), text);
+    problems.finish(id, shapeless)
+}
+
 /// A delegation, and who delegates.
 ///
 /// # Errors

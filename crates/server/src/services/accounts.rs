@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use api::v1;
 use api::v1::account_service_server::AccountService;
+use ledger::Handle;
+use ledger::account::Entry;
+use prost::Message;
 use store::EventStore;
 use tonic::{Request, Response, Status};
 
-use super::paging::{self, List, Page};
+use super::paging::{List, Page, Question};
 use super::{Context, opened, refuse};
+use crate::from_proto::malformed;
 use crate::identity::Identity;
 use crate::status;
 use crate::to_proto;
@@ -17,21 +21,23 @@ use crate::to_proto;
 pub struct Accounts<S>(pub Arc<Context<S>>);
 
 /// How often an account may be merged into another while it is being read.
-const MERGES_MAX: usize = 4;
+pub(super) const MERGES_MAX: usize = 4;
 
 impl<S: EventStore> Accounts<S> {
     async fn balance(
         &self,
         caller: &Identity,
-        learner: Option<v1::LearnerReference>,
+        wire: v1::GetBalanceRequest,
     ) -> Result<v1::GetBalanceResponse, Status> {
         let context = &self.0;
-        let today = context.engine.now().date();
+        let asked = context.moment(wire.as_of).await?;
         for _ in 0..MERGES_MAX {
-            let (handle, _, _) = context.visible(caller, learner.clone()).await?;
-            context.caught_up().await?;
-            let (store, secret) = (context.engine.store(), context.engine.secret());
-            let account = context.views.balance(&**store, secret, handle, today).await;
+            let (handle, moment) = context.visible(caller, wire.learner.clone(), asked).await?;
+            let account =
+                context
+                    .views
+                    .balance(&**context.engine.store(), handle, moment.size, moment.on);
+            let account = account.await;
             let account = account.map_err(|fault| status::views_faulted(&fault))?;
             if account.closed {
                 continue;
@@ -42,12 +48,12 @@ impl<S: EventStore> Accounts<S> {
                 revision: account.revision.0,
                 totals,
                 lines,
-                as_of_size: account.size,
-                as_of_date: to_proto::date(Some(today)),
+                as_of_size: moment.size,
+                as_of_date: moment.date(),
                 provisional: account.provisional,
             });
         }
-        Err(Status::aborted("the account is being merged: read again"))
+        Err(being_merged())
     }
 
     async fn statement(
@@ -57,29 +63,96 @@ impl<S: EventStore> Accounts<S> {
     ) -> Result<v1::GetStatementResponse, Status> {
         let context = &self.0;
         let mut page = Page::new(wire.page_size).map_err(refuse)?;
-        let skip = paging::after_number(List::Statement, &wire.page_token).map_err(refuse)?;
-        let (handle, _, _) = context.visible(caller, wire.learner).await?;
-        context.caught_up().await?;
-        let (account, as_of_size) = context.account(handle).await?;
-        // Entries are only ever added at the end, so a count of entries is a place that stays.
-        let skip = skip.unwrap_or_default();
+        let learner = wire.learner.as_ref().map(Message::encode_to_vec);
+        let asking = format!("{caller:?}");
+        let asked = [asking.as_bytes(), &learner.unwrap_or_default()];
+        let question = Question::new(List::Statement, &asked);
+        let (asked, after) = context
+            .page(&question, &wire.page_token, wire.as_of)
+            .await?;
+        let after = after.map(|place| Place::read(&place)).transpose()?;
+        let (account, moment) = context.seen(caller, wire.learner, asked).await?;
+        let handle = account.learner();
+        if after.as_ref().is_some_and(|after| after.learner != handle) {
+            let problem = "was given for another account: leave it out to begin again";
+            return Err(refuse(malformed("page_token", problem)));
+        }
+        let mut place = Place::beginning(handle);
         let mut next_page_token = String::new();
-        let entries = account.statement(context.engine.now().date());
-        let rest = entries
-            .iter()
-            .skip(usize::try_from(skip).unwrap_or(usize::MAX));
-        for (n_shown, entry) in (skip..).zip(rest) {
-            if !page.add(to_proto::entry(entry)) {
-                next_page_token = paging::token(List::Statement, &n_shown.to_string());
+        for entry in account.statement(moment.on) {
+            let next = place.then(&entry);
+            if after.as_ref().is_none_or(|after| *after < next)
+                && !page.add(to_proto::entry(&entry))
+            {
+                next_page_token = context.page_token(&question, moment, &place.bytes());
                 break;
             }
+            place = next;
         }
         Ok(v1::GetStatementResponse {
             learner_handle: handle.to_string(),
             entries: page.into_entries(),
             next_page_token,
-            as_of_size,
+            as_of_size: moment.size,
         })
+    }
+}
+
+/// What is said when an account is merged again and again while it is being read.
+pub(super) fn being_merged() -> Status {
+    Status::aborted("the account is being merged: read again")
+}
+
+/// A place in a statement: so many entries of the event at a position, or after it by the day alone. An
+/// erasure may take entries away, but never moves those of one event to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    learner: Handle,
+    position: u64,
+    n_entries: u32,
+}
+
+impl Place {
+    fn beginning(learner: Handle) -> Place {
+        Place {
+            learner,
+            position: 0,
+            n_entries: 0,
+        }
+    }
+
+    fn then(self, entry: &Entry) -> Place {
+        match entry.position {
+            Some(position) if position.0 > self.position => Place {
+                position: position.0,
+                n_entries: 1,
+                ..self
+            },
+            _ => Place {
+                n_entries: self.n_entries.saturating_add(1),
+                ..self
+            },
+        }
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        let position = self.position.to_be_bytes();
+        let n_entries = self.n_entries.to_be_bytes();
+        [&self.learner.0[..], &position, &n_entries].concat()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Place, Status> {
+        let read = || {
+            let (learner, rest) = bytes.split_first_chunk::<16>()?;
+            let (position, rest) = rest.split_first_chunk::<8>()?;
+            let n_entries = rest.try_into().ok()?;
+            Some(Place {
+                learner: Handle(*learner),
+                position: u64::from_be_bytes(*position),
+                n_entries: u32::from_be_bytes(n_entries),
+            })
+        };
+        read().ok_or_else(|| Status::internal("a place that was sealed is one of a statement"))
     }
 }
 
@@ -90,7 +163,7 @@ impl<S: EventStore> AccountService for Accounts<S> {
         request: Request<v1::GetBalanceRequest>,
     ) -> Result<Response<v1::GetBalanceResponse>, Status> {
         let (caller, wire) = opened(request)?;
-        self.balance(&caller, wire.learner).await.map(Response::new)
+        self.balance(&caller, wire).await.map(Response::new)
     }
 
     type WatchStream = super::feed::Answers<v1::WatchResponse>;

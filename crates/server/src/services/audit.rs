@@ -43,16 +43,15 @@ impl<S: EventStore> AuditService for Audit<S> {
         &self,
         request: Request<v1::GetHeadRequest>,
     ) -> Result<Response<v1::GetHeadResponse>, Status> {
-        opened(request)?;
-        let engine = &self.0.engine;
-        let head = engine
-            .head()
-            .await
-            .map_err(|fault| status::faulted(&fault))?;
+        let (_, wire) = opened(request)?;
+        let moment = self.0.moment(wire.as_of).await?;
+        let last = moment.size.checked_sub(1).map(chain::Position);
+        let last = self.0.records(last.as_slice()).await?;
+        let chain_hash = last.last().map(|record| record.hash().0.to_vec());
         Ok(Response::new(v1::GetHeadResponse {
-            size: head.size,
-            chain_hash: head.hash.0.to_vec(),
-            ledger_id: engine.ledger_id().to_vec(),
+            size: moment.size,
+            chain_hash: chain_hash.unwrap_or_else(|| vec![0; 32]),
+            ledger_id: self.0.engine.ledger_id().to_vec(),
         }))
     }
 

@@ -1,147 +1,47 @@
-//! Records as their issuer sees them: one by name, or all in order.
+//! One record as its issuer sees it, by name.
 //!
-//! Apart from the calls that change records because these go to the views and the stored bodies.
-
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+//! Apart from the calls that change records because this goes to the stored bodies alone.
 
 use api::v1;
 use ledger::account::HoldingStanding;
 use ledger::words::RecordName;
-use ledger::{Account, Body, Handle, InstitutionId, Rejection};
+use ledger::{Account, EventKind, Rejection, codec};
 use store::EventStore;
 use tonic::Status;
 
-use super::paging::{self, List, Page};
 use super::records::unknown;
-use super::{Context, event, refuse};
+use super::{Context, refuse};
 use crate::status;
 use crate::to_proto;
 
 /// How often a record may move to another account while it is being read.
 const MOVES_MAX: usize = 4;
 
-/// Accounts that one answer has folded so far.
-type Folded = BTreeMap<Handle, (Account, u64)>;
-
 impl<S: EventStore> Context<S> {
     /// One record with its versions.
-    pub(super) async fn record(&self, name: &RecordName) -> Result<v1::Record, Status> {
-        self.caught_up().await?;
-        match self.known_record(name, &mut Folded::new()).await? {
-            Some(record) => Ok(record),
-            None => Err(refuse(self.why_unknown(name).await?)),
-        }
-    }
-
-    /// Records of an issuer, in the order of first recording.
-    pub(super) async fn issued(
-        &self,
-        issuer: &InstitutionId,
-        page_size: u32,
-        page_token: &str,
-    ) -> Result<v1::ListRecordsResponse, Status> {
-        let mut page = Page::new(page_size).map_err(refuse)?;
-        let after = paging::after_number(List::Records, page_token).map_err(refuse)?;
-        self.caught_up().await?;
-        let as_of_size = self.views.applied();
-        // One more than fits tells whether there is a next page.
-        let limit = page.entries_max() + 1;
-        let after = after.map(chain::Position);
-        let found = self.views.issued(issuer.as_str(), after, limit);
-        let found = found.map_err(|fault| status::views_faulted(&fault))?;
-        let mut folded = Folded::new();
-        let mut last = None;
-        let mut next_page_token = String::new();
-        for (position, first) in found.iter().zip(self.records(&found).await?) {
-            let record = self
-                .issued_record(issuer, &first, &mut folded, as_of_size)
-                .await?;
-            if !page.add(record) {
-                next_page_token = last.map_or_else(String::new, |last: chain::Position| {
-                    paging::token(List::Records, &last.0.to_string())
-                });
-                break;
-            }
-            last = Some(*position);
-        }
-        let records = page.into_entries();
-        Ok(v1::ListRecordsResponse {
-            records,
-            next_page_token,
-            as_of_size,
-        })
-    }
-
-    /// A record as its first version leads to it.
-    async fn issued_record(
-        &self,
-        issuer: &InstitutionId,
-        first: &chain::Record,
-        folded: &mut Folded,
-        as_of_size: u64,
-    ) -> Result<v1::Record, Status> {
-        if let Body::AchievementRecorded(content) = event(first)?.body {
-            let record_id = content.record_id;
-            let name = RecordName {
-                issuer: issuer.clone(),
-                record_id,
-            };
-            if let Some(record) = self.known_record(&name, folded).await? {
-                return Ok(record);
-            }
-        }
-        // Erased: the leaf is all that is left.
-        let learner = first.leaf.learner.map(|link| link.handle.to_string());
-        let receipt = Some(to_proto::receipt_of(first));
-        Ok(v1::Record {
-            name: Some(v1::RecordName {
-                issuer_id: issuer.as_str().to_owned(),
-                record_id: String::new(),
-            }),
-            state: v1::RecordState::Erased.into(),
-            learner_handle: learner.unwrap_or_default(),
-            versions: vec![v1::RecordVersion {
-                receipt,
-                ..v1::RecordVersion::default()
-            }],
-            as_of_size,
-            ..v1::Record::default()
-        })
-    }
-
-    /// A record that is held; `None` when there is none of that name, or all of it has been erased.
-    async fn known_record(
+    pub(super) async fn record(
         &self,
         name: &RecordName,
-        folded: &mut Folded,
-    ) -> Result<Option<v1::Record>, Status> {
+        as_of: Option<v1::AsOf>,
+    ) -> Result<v1::Record, Status> {
+        let asked = self.moment(as_of).await?;
         for _ in 0..MOVES_MAX {
-            let with = self
-                .engine
-                .record(name)
-                .await
-                .map_err(|fault| status::faulted(&fault))?;
-            let Some(with) = with else { return Ok(None) };
-            let (account, size) = match folded.entry(with) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(unknown) => {
-                    // What the writer has just moved, the views may not have yet.
-                    self.caught_up().await?;
-                    unknown.insert(self.account(with).await?)
-                }
+            let with = self.engine.record_below(name, asked.below()).await;
+            let Some(with) = with.map_err(|fault| status::faulted(&fault))? else {
+                return Err(refuse(self.why_unknown(name).await?));
             };
-            if let Some(state) = account.state(name, self.engine.now().date()) {
-                let size = *size;
-                return self.shown(name, account, state, size).await.map(Some);
+            let moment = self.renewed(asked).await?;
+            let account = self.account(with, moment.size).await?;
+            if let Some(state) = account.state(name, moment.on) {
+                return self.shown(name, &account, state, moment.size).await;
             }
             // It has moved since: look where it is now.
-            folded.remove(&with);
         }
-        Ok(None)
+        Err(Status::aborted("the record is being moved: read again"))
     }
 
-    async fn shown(
+    /// A record in an account that has it.
+    pub(super) async fn shown(
         &self,
         name: &RecordName,
         account: &Account,
@@ -186,11 +86,15 @@ impl<S: EventStore> Context<S> {
         let key = store::Key(self.engine.secret().record_name(name).0);
         let found = self.engine.store().find(&[key]).await;
         let found = found.map_err(|error| status::faulted(&error.into()))?;
-        Ok(match found.first().copied().flatten() {
-            Some(_) => Rejection::RecordErased {
+        let latest: Vec<_> = found.into_iter().flatten().collect();
+        let erased = codec::number_of(EventKind::LearnerErased);
+        let suppressed = self.records(&latest).await?;
+        let suppressed = suppressed.iter().any(|it| it.leaf.kind == erased);
+        Ok(match suppressed {
+            true => Rejection::RecordErased {
                 record_id: name.record_id.clone(),
             },
-            None => unknown(name),
+            false => unknown(name),
         })
     }
 }

@@ -1,15 +1,18 @@
 //! The services of `creditbank.v1`, one file each, and what they share.
 //!
 //! A service reads a message, asks the ledger or the views, and writes an answer; it decides nothing
-//! that an auditor would have to check. Every read first waits until the views reflect the head as it
-//! was when the request came, so that a client reads its own writes.
+//! that an auditor would have to check. Every read answers as of a moment (`as_of`), the latest unless
+//! asked otherwise, so that a client reads its own writes. Only lists across learners come from the views,
+//! and wait until these reflect that moment.
 
 mod accounts;
+mod as_of;
 mod audit;
 mod batch;
 mod feed;
 mod intake;
 mod learners;
+mod listing;
 mod lookup;
 mod paging;
 mod place;
@@ -17,6 +20,7 @@ mod records;
 mod registry;
 mod sight;
 mod subscribe;
+mod waiting;
 mod watching;
 
 use std::sync::Arc;
@@ -27,7 +31,7 @@ use ledger::{Account, Action, Actor, Command, Event, Handle, InstitutionId, Reje
 use store::EventStore;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tonic::{Code, Request, Status};
-use views::Views;
+use views::{History, Views};
 
 use crate::engine::{self, Done, Engine, EngineFault, Mode, Outcome, Refused};
 use crate::identity::Identity;
@@ -35,6 +39,7 @@ use crate::limits::Limits;
 use crate::status::{self, Explanation};
 
 pub use accounts::Accounts;
+pub use as_of::Registries;
 pub use audit::Audit;
 pub use feed::{Answers, Streams};
 pub use learners::Learners;
@@ -52,6 +57,8 @@ pub struct Context<S> {
     pub views: Arc<Views>,
     /// Set to the reason when the views have stopped following the log.
     pub views_stopped: watch::Receiver<Option<String>>,
+    /// Registries of earlier sizes.
+    pub registries: Registries,
     /// Limits of single requests.
     pub limits: Limits,
     /// One permit for each command that may be in flight.
@@ -127,21 +134,16 @@ impl<S: EventStore> Context<S> {
         done(outcomes.into_iter().next())
     }
 
-    /// Waits until the views reflect the head as it is now.
-    async fn caught_up(&self) -> Result<(), Status> {
-        let head = self
-            .engine
-            .head()
-            .await
-            .map_err(|fault| status::faulted(&fault))?;
+    /// Waits until the views reflect so many records.
+    async fn caught_up(&self, size: u64) -> Result<(), Status> {
         let mut stopped = self.views_stopped.clone();
         tokio::select! {
             biased;
-            () = self.views.wait_applied(head.size) => Ok(()),
-            () = tokio::time::sleep(VIEWS_WAIT_MAX) => Err(self.behind(head.size)),
+            () = self.views.wait_applied(size) => Ok(()),
+            () = tokio::time::sleep(VIEWS_WAIT_MAX) => Err(self.behind(size)),
             _ = stopped.wait_for(Option::is_some) => {
-                let sentence = "accounts cannot be read until the server is restarted; its log says \
-                                why. Records are still taken";
+                let sentence = "records and waiting accounts cannot be listed until the server is \
+                                restarted; its log says why. Records are still taken, and accounts read";
                 Err(Explanation::new(Code::Unavailable, "VIEWS_STOPPED", sentence).status())
             }
         }
@@ -151,8 +153,8 @@ impl<S: EventStore> Context<S> {
     fn behind(&self, size: u64) -> Status {
         let applied = self.views.applied();
         let sentence = format!(
-            "accounts are being brought up to date, {applied} of {size} records so far: read again in a \
-             moment. Records are taken meanwhile"
+            "the lists are being brought up to date, {applied} of {size} records so far: read again in a \
+             moment. Records are taken meanwhile, and accounts read"
         );
         let behind = Explanation::new(Code::Unavailable, "VIEWS_BEHIND", sentence);
         let retry_after = Some(VIEWS_WAIT_MAX);
@@ -163,11 +165,15 @@ impl<S: EventStore> Context<S> {
         .status()
     }
 
-    /// An account, and the size that it reflects.
-    async fn account(&self, handle: Handle) -> Result<(Account, u64), Status> {
-        let found = self
-            .views
-            .account(&**self.engine.store(), self.engine.secret(), handle);
+    /// An account as of a size; empty when there was no such account.
+    async fn account(&self, handle: Handle, size: u64) -> Result<Account, Status> {
+        let found = self.views.account(&**self.engine.store(), handle, size);
+        found.await.map_err(|fault| status::views_faulted(&fault))
+    }
+
+    /// An account's events as of a size.
+    async fn history(&self, handle: Handle, size: u64) -> Result<History, Status> {
+        let found = self.views.history(&**self.engine.store(), handle, size);
         found.await.map_err(|fault| status::views_faulted(&fault))
     }
 

@@ -200,7 +200,7 @@ impl<S: EventStore> RecordService for Records<S> {
         let (caller, wire) = opened_by_actor(request)?;
         let name = from_proto::record_name(wire.name, &caller.acting).map_err(refuse)?;
         self.0.acting_for(&name.issuer, &caller)?;
-        let record = Some(self.0.record(&name).await?);
+        let record = Some(self.0.record(&name, wire.as_of).await?);
         Ok(Response::new(v1::GetRecordResponse { record }))
     }
 
@@ -213,10 +213,7 @@ impl<S: EventStore> RecordService for Records<S> {
             from_proto::institution_or_acting("issuer_id", &wire.issuer_id, &caller.acting)
                 .map_err(refuse)?;
         self.0.acting_for(&issuer, &caller)?;
-        let page = self
-            .0
-            .issued(&issuer, wire.page_size, &wire.page_token)
-            .await?;
+        let page = self.0.listed(&issuer, wire).await?;
         Ok(Response::new(page))
     }
 

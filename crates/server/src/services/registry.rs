@@ -6,12 +6,14 @@ use api::v1;
 use api::v1::registry_service_server::RegistryService;
 use ledger::registry::Registry;
 use ledger::{Action, Actor, InstitutionId, Rejection};
+use prost::Message;
 use store::EventStore;
 use tonic::{Request, Response, Status};
 
-use super::paging::{self, List, Page};
+use super::paging::{self, List, Page, Question};
 use super::{Context, opened, opened_by_actor, refuse};
 use crate::from_proto;
+use crate::limits;
 use crate::to_proto;
 
 /// The service.
@@ -38,8 +40,57 @@ impl<S: EventStore> RegistryCalls<S> {
         Ok((institution, receipt))
     }
 
-    fn registry(&self) -> Arc<Registry> {
-        self.0.engine.registry()
+    /// A page of a list of the registry, in order of name: the entries, the token of the next page, and
+    /// the size that they reflect.
+    async fn page<T: Message>(
+        &self,
+        asked: Asked,
+        mut page: Page<T>,
+        entries: impl for<'r> FnOnce(&'r Registry, After<'r>) -> Entries<'r, T>,
+    ) -> Result<(Vec<T>, String, u64), Status> {
+        let Asked {
+            question,
+            token,
+            as_of,
+        } = asked;
+        let (moment, after) = self.0.page(&question, &token, as_of).await?;
+        let after = paging::text(after)?;
+        let (registry, moment) = self.0.registry_at(moment).await?;
+        let more = page.fill(entries(&registry, After(after.as_deref())));
+        let token = |last: &str| self.0.page_token(&question, moment, last.as_bytes());
+        let next_page_token = more.map_or_else(String::new, token);
+        Ok((page.into_entries(), next_page_token, moment.size))
+    }
+}
+
+/// Names in order, with what is listed under them.
+type Entries<'r, T> = Box<dyn Iterator<Item = (&'r str, T)> + 'r>;
+
+/// The name after which a page begins.
+#[derive(Debug, Clone, Copy)]
+struct After<'r>(Option<&'r str>);
+
+impl After<'_> {
+    /// Whether what is listed under that name comes on this page or a later one.
+    fn precedes(self, name: &str) -> bool {
+        self.0.is_none_or(|after| after < name)
+    }
+}
+
+/// What of a request says which page of what.
+struct Asked {
+    question: Question,
+    token: String,
+    as_of: Option<v1::AsOf>,
+}
+
+impl Asked {
+    fn new(list: List, of: &str, token: String, as_of: Option<v1::AsOf>) -> Asked {
+        Asked {
+            question: Question::new(list, &[of.as_bytes()]),
+            token,
+            as_of,
+        }
     }
 }
 
@@ -94,14 +145,15 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         let (field, text) = ("institution_id", &wire.institution_id);
         let id = from_proto::institution_or_acting(field, text, &caller.acting());
         let id = id.map_err(refuse)?;
-        let registry = self.registry();
+        let moment = self.0.moment(wire.as_of).await?;
+        let (registry, moment) = self.0.registry_at(moment).await?;
         let institution = registry.institutions.get(&id).map(to_proto::institution);
         if institution.is_none() {
             return Err(refuse(Rejection::UnknownInstitution { id }));
         }
         Ok(Response::new(v1::GetInstitutionResponse {
             institution,
-            as_of_size: 0,
+            as_of_size: moment.size,
         }))
     }
 
@@ -110,29 +162,18 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         request: Request<v1::ListInstitutionsRequest>,
     ) -> Result<Response<v1::ListInstitutionsResponse>, Status> {
         let (_, wire) = opened(request)?;
-        let mut page = Page::new(wire.page_size).map_err(refuse)?;
-        let after = paging::after(List::Institutions, &wire.page_token).map_err(refuse)?;
-        let registry = self.registry();
-        let mut last = String::new();
-        let mut next_page_token = String::new();
-        for (id, institution) in &registry.institutions {
-            if after
-                .as_ref()
-                .is_some_and(|after| id.as_str() <= after.as_str())
-            {
-                continue;
-            }
-            if !page.add(to_proto::institution(institution)) {
-                next_page_token = paging::token(List::Institutions, &last);
-                break;
-            }
-            id.as_str().clone_into(&mut last);
-        }
-        let institutions = page.into_entries();
+        let page = Page::new(wire.page_size).map_err(refuse)?;
+        let asked = Asked::new(List::Institutions, "", wire.page_token, wire.as_of);
+        let listed = self.page(asked, page, |registry, after| {
+            let institutions = registry.institutions.iter();
+            let institutions = institutions.filter(move |(id, _)| after.precedes(id.as_str()));
+            Box::new(institutions.map(|(id, it)| (id.as_str(), to_proto::institution(it))))
+        });
+        let (institutions, next_page_token, as_of_size) = listed.await?;
         Ok(Response::new(v1::ListInstitutionsResponse {
             institutions,
             next_page_token,
-            as_of_size: 0,
+            as_of_size,
         }))
     }
 
@@ -181,16 +222,21 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
 
     async fn list_frameworks(
         &self,
-        _: Request<v1::ListFrameworksRequest>,
+        request: Request<v1::ListFrameworksRequest>,
     ) -> Result<Response<v1::ListFrameworksResponse>, Status> {
-        let registry = self.registry();
-        let published = registry.frameworks.values();
-        let frameworks = published
-            .map(|published| to_proto::framework(&published.value))
-            .collect();
+        let (_, wire) = opened(request)?;
+        let page = Page::sized(wire.page_size, limits::SHORT_PAGE_SIZE).map_err(refuse)?;
+        let asked = Asked::new(List::Frameworks, "", wire.page_token, wire.as_of);
+        let listed = self.page(asked, page, |registry, after| {
+            let published = registry.frameworks.iter();
+            let published = published.filter(move |(code, _)| after.precedes(code));
+            Box::new(published.map(|(code, it)| (&**code, to_proto::framework(&it.value))))
+        });
+        let (frameworks, next_page_token, as_of_size) = listed.await?;
         Ok(Response::new(v1::ListFrameworksResponse {
             frameworks,
-            ..Default::default()
+            next_page_token,
+            as_of_size,
         }))
     }
 
@@ -208,16 +254,21 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
 
     async fn list_credit_units(
         &self,
-        _: Request<v1::ListCreditUnitsRequest>,
+        request: Request<v1::ListCreditUnitsRequest>,
     ) -> Result<Response<v1::ListCreditUnitsResponse>, Status> {
-        let registry = self.registry();
-        let published = registry.units.values();
-        let units = published
-            .map(|published| to_proto::credit_unit(&published.value))
-            .collect();
+        let (_, wire) = opened(request)?;
+        let page = Page::sized(wire.page_size, limits::SHORT_PAGE_SIZE).map_err(refuse)?;
+        let asked = Asked::new(List::Units, "", wire.page_token, wire.as_of);
+        let listed = self.page(asked, page, |registry, after| {
+            let published = registry.units.iter();
+            let published = published.filter(move |(code, _)| after.precedes(code));
+            Box::new(published.map(|(code, it)| (&**code, to_proto::credit_unit(&it.value))))
+        });
+        let (units, next_page_token, as_of_size) = listed.await?;
         Ok(Response::new(v1::ListCreditUnitsResponse {
             units,
-            ..Default::default()
+            next_page_token,
+            as_of_size,
         }))
     }
 
@@ -238,14 +289,27 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         request: Request<v1::GetCodeListRequest>,
     ) -> Result<Response<v1::GetCodeListResponse>, Status> {
         let (_, wire) = opened(request)?;
-        let registry = self.registry();
-        let Some(codes) = registry.code_lists.get(&wire.code) else {
+        let page = Page::sized(wire.page_size, limits::CODES_PAGE_SIZE).map_err(refuse)?;
+        let asked = Asked::new(List::Codes, &wire.code, wire.page_token, wire.as_of);
+        let mut found = None;
+        let listed = self.page(asked, page, |registry, after| {
+            let Some(codes) = registry.code_lists.get(&wire.code) else {
+                return Box::new(std::iter::empty());
+            };
+            found = Some(to_proto::code_list(&wire.code, codes));
+            let entries = codes.labels.iter();
+            let entries = entries.filter(move |(code, _)| after.precedes(code));
+            Box::new(entries.map(|(code, label)| (&**code, to_proto::code_entry(code, label))))
+        });
+        let (entries, next_page_token, as_of_size) = listed.await?;
+        let Some(list) = found else {
             return Err(refuse(Rejection::UnknownCodeList { code: wire.code }));
         };
-        let code_list = Some(to_proto::code_list(&wire.code, codes));
+        let code_list = Some(v1::CodeList { entries, ..list });
         Ok(Response::new(v1::GetCodeListResponse {
             code_list,
-            ..Default::default()
+            next_page_token,
+            as_of_size,
         }))
     }
 
@@ -265,34 +329,25 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
         request: Request<v1::ListCoursesRequest>,
     ) -> Result<Response<v1::ListCoursesResponse>, Status> {
         let (caller, wire) = opened(request)?;
-        let mut page = Page::new(wire.page_size).map_err(refuse)?;
+        let page = Page::new(wire.page_size).map_err(refuse)?;
         let (field, text) = ("institution_id", &wire.institution_id);
         let id = from_proto::institution_or_acting(field, text, &caller.acting());
         let id = id.map_err(refuse)?;
-        let after = paging::after(List::Courses, &wire.page_token).map_err(refuse)?;
-        let registry = self.registry();
-        let from = (id.clone(), after.clone().unwrap_or_default());
-        let of_institution = registry
-            .courses
-            .range(from..)
-            .take_while(|((institution, _), _)| *institution == id);
-        let mut last = String::new();
-        let mut next_page_token = String::new();
-        for ((institution, code), course) in of_institution {
-            if after.as_ref() == Some(code) {
-                continue;
-            }
-            if !page.add(to_proto::course(institution, &course.value)) {
-                next_page_token = paging::token(List::Courses, &last);
-                break;
-            }
-            last.clone_from(code);
-        }
-        let courses = page.into_entries();
+        let asked = Asked::new(List::Courses, id.as_str(), wire.page_token, wire.as_of);
+        let listed = self.page(asked, page, move |registry, after| {
+            let of_institution = registry.courses.range((id.clone(), String::new())..);
+            let of_institution = of_institution.take_while(move |((of, _), _)| *of == id);
+            let of_institution = of_institution.filter(move |((_, code), _)| after.precedes(code));
+            Box::new(of_institution.map(|((of, code), it)| {
+                let course = to_proto::course(of, &it.value);
+                (&**code, course)
+            }))
+        });
+        let (courses, next_page_token, as_of_size) = listed.await?;
         Ok(Response::new(v1::ListCoursesResponse {
             courses,
             next_page_token,
-            as_of_size: 0,
+            as_of_size,
         }))
     }
 
@@ -310,16 +365,21 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
 
     async fn list_intake_windows(
         &self,
-        _: Request<v1::ListIntakeWindowsRequest>,
+        request: Request<v1::ListIntakeWindowsRequest>,
     ) -> Result<Response<v1::ListIntakeWindowsResponse>, Status> {
-        let registry = self.registry();
-        let windows = registry
-            .windows
-            .values()
-            .map(|window| to_proto::window(&window.value));
+        let (_, wire) = opened(request)?;
+        let page = Page::sized(wire.page_size, limits::SHORT_PAGE_SIZE).map_err(refuse)?;
+        let asked = Asked::new(List::Windows, "", wire.page_token, wire.as_of);
+        let listed = self.page(asked, page, |registry, after| {
+            let published = registry.windows.iter();
+            let published = published.filter(move |(id, _)| after.precedes(id));
+            Box::new(published.map(|(id, it)| (&**id, to_proto::window(&it.value))))
+        });
+        let (windows, next_page_token, as_of_size) = listed.await?;
         Ok(Response::new(v1::ListIntakeWindowsResponse {
-            windows: windows.collect(),
-            ..Default::default()
+            windows,
+            next_page_token,
+            as_of_size,
         }))
     }
 }

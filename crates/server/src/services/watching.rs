@@ -13,7 +13,7 @@ use api::v1;
 use api::v1::watch_response::Content;
 use chain::Position;
 use ledger::account::Entry;
-use ledger::{Account, Date, Handle, Timestamp};
+use ledger::{Date, Handle, Timestamp};
 use prost::Message;
 use store::{EventStore, Key};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -75,7 +75,8 @@ impl<S: EventStore> Accounts<S> {
         let beat = Beat::every(wire.heartbeat_seconds).map_err(refuse)?;
         let place = self.0.place(&wire).await?;
         // A caller who may not read this account is told so at once.
-        self.0.visible(&caller, wire.learner.clone()).await?;
+        let now = self.0.moment(None).await?;
+        self.0.visible(&caller, wire.learner.clone(), now).await?;
         let mut pace = tokio::time::interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (feed, answers) = self.0.streams.open()?;
@@ -137,12 +138,6 @@ impl<S: EventStore> Context<S> {
         let at = |record: &chain::Record| Timestamp(record.leaf.recorded_at.0);
         Ok(records.first().map(at))
     }
-
-    /// The account as it stands, and the ledger's size that it reflects.
-    async fn account_now(&self, handle: Handle) -> Result<(Account, u64), Status> {
-        self.caught_up().await?;
-        self.account(handle).await
-    }
 }
 
 impl<S: EventStore> Watcher<S> {
@@ -176,15 +171,15 @@ impl<S: EventStore> Watcher<S> {
     /// Looks at the account, if the caller still may, and goes past what it takes along.
     async fn look(&mut self) -> Result<Look, Status> {
         for _ in 0..MERGES_MAX {
-            let found = self
-                .context
-                .visible(&self.caller, self.learner.clone())
-                .await?;
-            let (account, size) = self.context.account_now(found.0).await?;
+            let context = &self.context;
+            let now = context.moment(None).await?;
+            let seen = context.visible(&self.caller, self.learner.clone(), now);
+            let (handle, moment) = seen.await?;
+            let account = context.account(handle, moment.size).await?;
             if account.is_closed() {
                 continue;
             }
-            self.begin(found.0).await?;
+            self.begin(handle).await?;
             self.chains = account.members().collect();
             // With everything that will ever expire: what has is a part of it from the beginning on.
             let statement = account.statement(Date::MAX);
@@ -194,7 +189,7 @@ impl<S: EventStore> Watcher<S> {
             if self.is_overdue() && self.settle().await {
                 continue;
             }
-            return Ok(self.take(&rest.entries, size));
+            return Ok(self.take(&rest.entries, moment.size));
         }
         Err(Status::aborted("the account is being merged: watch again"))
     }

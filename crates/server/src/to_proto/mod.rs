@@ -17,7 +17,7 @@ use api::v1;
 pub use account::{balance, entry};
 pub use learner::{change, learner_profile, pending_learner, student_number};
 pub use record::{achievement, outcome, record_state, refused};
-pub use registry::{code_list, course, credit_unit, framework, institution, window};
+pub use registry::{code_entry, code_list, course, credit_unit, framework, institution, window};
 
 /// A receipt.
 #[must_use]

@@ -1,7 +1,7 @@
 //! Institutions and the published vocabulary.
 
 use ledger::InstitutionId;
-use ledger::registry::{Codes, Institution, InstitutionStanding};
+use ledger::registry::{Codes, Institution, InstitutionStanding, Published};
 use ledger::words::{Course, CreditUnit, Framework, IntakeWindow, Scope, UnitKind};
 
 use super::{level, size, span, texts};
@@ -70,15 +70,20 @@ pub fn credit_unit(unit: &CreditUnit) -> v1::CreditUnit {
 /// A code list, by code.
 #[must_use]
 pub fn code_list(code: &str, codes: &Codes) -> v1::CodeList {
-    let entries = codes.labels.iter().map(|(code, label)| v1::CodeEntry {
-        code: code.clone(),
-        label: label.value.clone(),
-    });
     v1::CodeList {
         code: code.to_owned(),
         title: codes.title.clone(),
-        entries: entries.collect(),
+        entries: Vec::new(),
         source: codes.source.clone(),
+    }
+}
+
+/// An entry of a code list.
+#[must_use]
+pub fn code_entry(code: &str, label: &Published<String>) -> v1::CodeEntry {
+    v1::CodeEntry {
+        code: code.to_owned(),
+        label: label.value.clone(),
     }
 }
 

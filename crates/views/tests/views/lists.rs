@@ -2,8 +2,13 @@
 
 use chain::Position;
 use ledger::{Body, Handle};
+use store::contract::block_on;
+use views::{Candidates, Search, Views};
 
-use crate::sample::{Log, achievement, erased, handle, history, open, pending, profile, scratch};
+use crate::sample::{
+    Log, achievement, all_of, day, erased, found, handle, history, issued, open, open_with,
+    pending, pending_at, profile, scratch, superseded,
+};
 
 #[test]
 fn histories_and_lists_are_whole_around_the_length_of_a_chunk() {
@@ -25,12 +30,18 @@ fn histories_and_lists_are_whole_around_the_length_of_a_chunk() {
             .records(0)
             .into_iter()
             .partition(|record| record.leaf.position.0 < 250);
-        views.apply(&early).unwrap();
-        views.apply(&late).unwrap();
-        let check = |views: &views::Views| {
-            assert_eq!(history(views, learner), expected);
-            let issued = views.issued("uni-a", None, usize::MAX).unwrap();
-            assert_eq!(issued.iter().map(|p| p.0).collect::<Vec<_>>(), expected);
+        log.apply(&views, &early).unwrap();
+        log.apply(&views, &late).unwrap();
+        let code = achievement("a").code;
+        let of_code = Search {
+            code: Some(&code),
+            ..all_of("uni-a")
+        };
+        let check = |views: &Views| {
+            assert_eq!(history(&log, views, learner), expected);
+            assert_eq!(issued(views, "uni-a"), expected);
+            let found = found(views, &of_code, log.size(), 7);
+            assert_eq!(found.iter().map(|p| p.0).collect::<Vec<_>>(), expected);
         };
         check(&views);
         views.close().unwrap();
@@ -53,36 +64,73 @@ fn pages_of_what_was_issued_join_up_whatever_their_length() {
     let (views, _dir) = scratch();
     log.apply_to(&views);
     for limit in [1, 2, 63, 127, 128, 129, 199, 200, 201, 1_000] {
-        let mut found: Vec<Position> = vec![];
-        loop {
-            let page = views
-                .issued("uni-ab", found.last().copied(), limit)
-                .unwrap();
-            assert!(page.len() <= limit);
-            if page.is_empty() {
-                break;
-            }
-            found.extend(page);
-        }
+        let found = found(&views, &all_of("uni-ab"), log.size(), limit);
         assert_eq!(found, expected, "pages of {limit}");
     }
-    let between = views.issued("uni-ab", Some(Position(301)), 1).unwrap();
+    for size in [0, 1, 2, 3, 299, 300, 599, 600, 601] {
+        let found = found(&views, &all_of("uni-ab"), size, 50);
+        let below = expected.iter().filter(|position| position.0 < size);
+        assert_eq!(found, below.copied().collect::<Vec<_>>(), "as of {size}");
+    }
+    let between = views
+        .search(&all_of("uni-ab"), Some(Position(301)), u64::MAX, 1)
+        .unwrap();
     assert_eq!(
-        between.first(),
+        between.positions.first(),
         expected.iter().find(|position| position.0 > 301)
     );
-    for (issuer, after, limit) in [
-        ("uni-ab", Some(Position(u64::MAX)), 9),
-        ("uni-ab", None, 0),
-        ("uni", None, 9),
-        ("", None, 9),
-        (&"x".repeat(300), None, 9),
+    for (issuer, after) in [
+        ("uni-ab", Some(Position(u64::MAX))),
+        ("uni", None),
+        ("", None),
+        (&*"x".repeat(300), None),
     ] {
-        assert_eq!(
-            views.issued(issuer, after, limit).unwrap(),
-            vec![],
-            "{issuer}"
-        );
+        let nothing = Candidates::default();
+        let found = views.search(&all_of(issuer), after, u64::MAX, 9);
+        assert_eq!(found.unwrap(), nothing, "{issuer}");
+    }
+}
+
+#[test]
+fn erased_achievements_are_under_no_code_and_no_day() {
+    let mut log = Log::new();
+    let [a, b] = [1, 2].map(handle);
+    log.register(a);
+    log.register(b);
+    let positions = ["a", "b", "c"].map(|id| log.record("uni-a", a, id));
+    let kept = log.record("uni-a", b, "a");
+    log.one("uni-a", a, superseded(achievement("b")));
+    let code = achievement("a").code;
+    let searches = [
+        Search {
+            code: Some(&code),
+            ..all_of("uni-a")
+        },
+        Search {
+            awarded_from: Some(day("2000-01-01")),
+            ..all_of("uni-a")
+        },
+    ];
+    let (waiting, _dir) = scratch();
+    log.apply_to(&waiting);
+    let dir = tempfile::tempdir().unwrap();
+    let written = open_with(dir.path(), 0);
+    log.apply_to(&written);
+    for views in [&waiting, &written] {
+        let found = found(views, &searches[1], log.size(), 9);
+        assert_eq!(found, [&positions[..], &[kept]].concat());
+    }
+    log.erase(a, &[a], erased());
+    // What is known goes with the call, and with the record of the erasure.
+    block_on(waiting.forget(&*log.store, &[a])).unwrap();
+    log.apply_to(&written);
+    let (rebuilt, _other) = scratch();
+    log.apply_to(&rebuilt);
+    for views in [&waiting, &written, &rebuilt] {
+        for search in &searches {
+            assert_eq!(found(views, search, log.size(), 9), [kept]);
+        }
+        assert_eq!(issued(views, "uni-a").len(), 4, "positions stay");
     }
 }
 
@@ -96,11 +144,11 @@ fn a_history_is_that_of_every_account_ever_joined() {
     let (views, dir) = scratch();
     log.record("uni-a", a, "a");
     log.apply_to(&views);
-    assert_eq!(history(&views, a), [0, 4]);
+    assert_eq!(history(&log, &views, a), [0, 4]);
     log.merge(a, b);
     log.apply_to(&views);
-    assert_eq!(history(&views, a), [0, 1, 4, 5, 6]);
-    assert_eq!(history(&views, b), history(&views, a));
+    assert_eq!(history(&log, &views, a), [0, 1, 4, 5, 6]);
+    assert_eq!(history(&log, &views, b), history(&log, &views, a));
     // The status of a's record lies on b's chain from now on.
     log.revoke("uni-a", b, "a");
     log.merge(b, c);
@@ -109,13 +157,13 @@ fn a_history_is_that_of_every_account_ever_joined() {
     log.apply_to(&views);
     let all = [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12];
     for learner in [a, b, c] {
-        assert_eq!(history(&views, learner), all);
+        assert_eq!(history(&log, &views, learner), all);
     }
-    assert_eq!(history(&views, d), [3]);
-    assert_eq!(history(&views, handle(5)), [0_u64; 0]);
+    assert_eq!(history(&log, &views, d), [3]);
+    assert_eq!(history(&log, &views, handle(5)), [0_u64; 0]);
     views.close().unwrap();
     drop(views);
-    assert_eq!(history(&open(dir.path()).0, c), all);
+    assert_eq!(history(&log, &open(dir.path()).0, c), all);
 }
 
 #[test]
@@ -129,9 +177,10 @@ fn what_is_pending_shrinks_when_an_account_is_bound() {
     let (views, dir) = scratch();
     log.apply_to(&views);
     assert_eq!(pending(&views), [p, q, r, s]);
-    let page = views.pending(Some(Position(1)), 2).unwrap();
-    assert_eq!(page, [(Position(2), q), (Position(3), r)]);
-    assert_eq!(views.pending(Some(Position(4)), 2).unwrap(), []);
+    let page = views.pending(Some(Position(1)), 2, u64::MAX).unwrap();
+    assert_eq!(page.0, [(Position(2), q), (Position(3), r)]);
+    let page = views.pending(Some(Position(4)), 2, u64::MAX).unwrap();
+    assert_eq!(page, (vec![], None));
 
     log.merge(q, person);
     log.apply_to(&views);
@@ -164,19 +213,53 @@ fn what_is_pending_shrinks_when_an_account_is_bound() {
 }
 
 #[test]
+fn what_was_pending_earlier_is_told_too() {
+    // So many that they are no longer looked at one by one.
+    for settled in [3_u16, 600] {
+        let mut log = Log::new();
+        let (person, provisional) = (handle(255), |number: u16| {
+            let [high, low] = number.to_be_bytes();
+            Handle([1, high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        });
+        log.register(person);
+        let mut waited = vec![];
+        for number in 1..=settled {
+            log.provisional(provisional(number));
+            waited.push((
+                log.size(),
+                (1..=number).map(provisional).collect::<Vec<_>>(),
+            ));
+        }
+        for number in (1..=settled).rev() {
+            log.merge(provisional(number), person);
+            waited.push((log.size(), (1..number).map(provisional).collect()));
+        }
+        log.separate(provisional(2), person);
+        waited.push((log.size(), vec![provisional(2)]));
+        let (views, _dir) = scratch();
+        log.apply_to(&views);
+        for (size, expected) in waited.into_iter().step_by(usize::from(settled / 5).max(1)) {
+            for limit in [7, 1_000] {
+                assert_eq!(pending_at(&views, size, limit), expected, "as of {size}");
+            }
+        }
+    }
+}
+
+#[test]
 fn half_of_a_pair_is_left_for_next_time() {
     let mut log = Log::new();
     let [a, b] = [1, 2].map(handle);
-    log.register(a);
+    log.provisional(a);
     log.register(b);
     log.merge(a, b);
     let (views, _dir) = scratch();
     let records = log.records(0);
-    views.apply(&records[..3]).unwrap();
+    log.apply(&views, &records[..3]).unwrap();
     assert_eq!(views.applied(), 2);
-    assert_eq!(history(&views, a), [0]);
-    views.apply(&records[2..]).unwrap();
-    assert_eq!(history(&views, a), [0, 1, 2, 3]);
+    assert_eq!(pending(&views), [a]);
+    log.apply(&views, &records[2..]).unwrap();
+    assert_eq!(pending(&views), []);
 }
 
 #[test]
@@ -188,22 +271,22 @@ fn only_what_comes_next_is_applied() {
     log.record("uni-a", learner, "b");
     let (views, _dir) = scratch();
     let records = log.records(0);
-    views.apply(&records[..1]).unwrap();
-    let gap = views.apply(&records[2..]).unwrap_err();
+    log.apply(&views, &records[..1]).unwrap();
+    let gap = log.apply(&views, &records[2..]).unwrap_err();
     assert_eq!(
         gap.to_string(),
         "the record at 1 comes next, not the one at 2"
     );
-    views.apply(&records).unwrap();
-    views.apply(&records).unwrap();
-    views.apply(&[]).unwrap();
-    assert_eq!(history(&views, learner), [0, 1, 2]);
+    log.apply(&views, &records).unwrap();
+    log.apply(&views, &records).unwrap();
+    log.apply(&views, &[]).unwrap();
+    assert_eq!(issued(&views, "uni-a"), [1, 2]);
 
     let mut other = Log::new();
     for _ in 0..4 {
         other.provisional(learner);
     }
-    let fault = views.apply(&other.records(3)).unwrap_err();
+    let fault = log.apply(&views, &other.records(3)).unwrap_err();
     assert!(fault.calls_for_rebuild(), "{fault}");
-    assert_eq!(history(&views, learner), [0, 1, 2]);
+    assert_eq!(issued(&views, "uni-a"), [1, 2]);
 }

@@ -12,10 +12,10 @@ use ledger::event::{
 use ledger::words::{
     Achievement, LearnerProfile, Level, Origin, ProvisionalReference, Size, StudentNumber, Text,
 };
-use ledger::{Body, Credits, Date, Handle, KeySecret, codec};
+use ledger::{Body, Credits, Date, Event, Handle, KeySecret, codec};
 use store::contract::block_on;
 use store::{EventStore, Key, Keys, MemoryStore};
-use views::{Opened, Options, Views};
+use views::{Opened, Options, Search, Views, ViewsFault};
 
 /// Occurs in every text about a person; no view may hold it.
 pub(crate) const MARKER: &str = "Qwertzuiop";
@@ -24,13 +24,26 @@ pub(crate) const SECRET: KeySecret = KeySecret([7; 32]);
 
 pub(crate) const LEDGER: [u8; 16] = [1; 16];
 
-/// A store that finds nothing, which views never ask it to.
-struct NoKeys;
+/// The ledger's keys, without a record that holds the secret.
+struct SecretKeys;
 
-impl Keys for NoKeys {
-    fn keys_of(&self, _: &Record) -> Vec<Key> {
-        Vec::new()
+impl Keys for SecretKeys {
+    fn keys_of(&self, record: &Record) -> Vec<Key> {
+        let keys = ledger::keys_of(&SECRET, &event(record));
+        keys.into_iter().map(|key| Key(key.0)).collect()
     }
+}
+
+/// The event of a record.
+pub(crate) fn event(record: &Record) -> Event {
+    let leaf = &record.leaf;
+    let (issuer, submitter) = (leaf.issuer.as_str(), leaf.submitter.as_str());
+    let of = leaf.learner.map(|link| Handle(link.handle.0));
+    let event = match record.is_erased() {
+        true => codec::erased(leaf.kind, issuer, submitter, of),
+        false => codec::decode(leaf.kind, issuer, submitter, of, &record.body),
+    };
+    event.unwrap()
 }
 
 /// A log that grows.
@@ -45,7 +58,7 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn new() -> Log {
         Log {
-            store: Arc::new(MemoryStore::new(Arc::new(NoKeys))),
+            store: Arc::new(MemoryStore::new(Arc::new(SecretKeys))),
             head: Head::default(),
             tips: BTreeMap::new(),
             chains: BTreeMap::new(),
@@ -151,9 +164,13 @@ impl Log {
         block_on(self.store.read(Position(from), u64::MAX)).unwrap()
     }
 
+    pub(crate) fn apply(&self, views: &Views, records: &[Record]) -> Result<(), ViewsFault> {
+        block_on(views.apply(&*self.store, records))
+    }
+
     /// Brings views up to date.
     pub(crate) fn apply_to(&self, views: &Views) {
-        views.apply(&self.records(views.applied())).unwrap();
+        self.apply(views, &self.records(views.applied())).unwrap();
         assert_eq!(views.applied(), self.size());
     }
 }
@@ -271,14 +288,23 @@ pub(crate) fn erased() -> Body {
 /// Options that write into sled often and never ask the machine.
 pub(crate) fn options() -> Options {
     Options {
-        buffer_records: 20,
+        buffer_entries: 40,
         boot_id: Some("boot 1".to_owned()),
         ..Options::default()
     }
 }
 
 pub(crate) fn open(dir: &Path) -> (Views, Opened) {
-    Views::open(dir, LEDGER, options()).unwrap()
+    Views::open(dir, LEDGER, SECRET, options()).unwrap()
+}
+
+/// With another bound on what waits in memory.
+pub(crate) fn open_with(dir: &Path, buffer_entries: usize) -> Views {
+    let options = Options {
+        buffer_entries,
+        ..options()
+    };
+    Views::open(dir, LEDGER, SECRET, options).unwrap().0
 }
 
 /// New views in a directory of their own, which goes with the second value.
@@ -287,16 +313,58 @@ pub(crate) fn scratch() -> (Views, tempfile::TempDir) {
     (open(dir.path()).0, dir)
 }
 
-pub(crate) fn history(views: &Views, handle: Handle) -> Vec<u64> {
-    views
-        .history(handle)
-        .unwrap()
-        .into_iter()
-        .map(|position| position.0)
+/// Positions of an account's history as of now.
+pub(crate) fn history(log: &Log, views: &Views, handle: Handle) -> Vec<u64> {
+    let history = block_on(views.history(&*log.store, handle, log.size())).unwrap();
+    let positions = history.records.iter();
+    positions
+        .map(|(record, _)| record.leaf.position.0)
         .collect()
 }
 
+/// All that an issuer recorded.
+pub(crate) fn all_of(issuer: &str) -> Search<'_> {
+    Search {
+        issuer,
+        code: None,
+        awarded_from: None,
+        awarded_until: None,
+        suspended_or_revoked: false,
+    }
+}
+
+/// Everything that a search finds among the first `size` records, asked for `limit` at a time.
+pub(crate) fn found(views: &Views, search: &Search<'_>, size: u64, limit: usize) -> Vec<Position> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = views.search(search, after, size, limit).unwrap();
+        assert!(page.positions.len() <= limit);
+        found.extend(page.positions);
+        assert!(page.until.is_none() || page.until > after, "it gets on");
+        after = page.until;
+        if after.is_none() {
+            return found;
+        }
+    }
+}
+
+pub(crate) fn issued(views: &Views, issuer: &str) -> Vec<u64> {
+    let found = found(views, &all_of(issuer), u64::MAX, 1_000);
+    found.into_iter().map(|position| position.0).collect()
+}
+
+pub(crate) fn pending_at(views: &Views, size: u64, limit: usize) -> Vec<Handle> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (page, until) = views.pending(after, limit, size).unwrap();
+        found.extend(page.into_iter().map(|(_, handle)| handle));
+        after = until;
+        if after.is_none() {
+            return found;
+        }
+    }
+}
+
 pub(crate) fn pending(views: &Views) -> Vec<Handle> {
-    let pending = views.pending(None, usize::MAX).unwrap();
-    pending.into_iter().map(|(_, handle)| handle).collect()
+    pending_at(views, u64::MAX, 1_000)
 }
