@@ -17,3 +17,4 @@ mod newcomers;
 mod raw;
 mod streams;
 mod tidy;
+mod web;

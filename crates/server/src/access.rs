@@ -192,7 +192,9 @@ fn in_words_of_ours(status: &Status, message_bytes_max: usize) -> Option<Status>
         let long = Explanation::new(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", sentence);
         return Some(long.with("limit", message_bytes_max).status());
     }
-    if status.code() == Code::Internal && said.starts_with("failed to decode Protobuf message") {
+    let unreadable = ["failed to decode Protobuf message", "tonic-web: "];
+    let unreadable = unreadable.iter().any(|words| said.starts_with(words));
+    if status.code() == Code::Internal && unreadable {
         let sentence = format!("the message is not of the API: {said}");
         let unreadable = Explanation::new(Code::InvalidArgument, "MALFORMED", sentence);
         return Some(unreadable.status());

@@ -13,8 +13,10 @@ use serde::Deserialize;
 use crate::limits::{Limits, StreamLimits};
 
 mod sections;
+mod web;
 
 pub use sections::{RequestLimits, Storage, Streams, Transport, Writer};
+pub use web::Web;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub streams: Streams,
     /// Connections.
     pub transport: Transport,
+    /// Browsers.
+    pub web: Web,
 }
 
 impl Default for Config {
@@ -49,6 +53,7 @@ impl Default for Config {
             limits: RequestLimits::default(),
             streams: Streams::default(),
             transport: Transport::default(),
+            web: Web::default(),
         }
     }
 }
@@ -85,6 +90,17 @@ pub enum ConfigError {
     NotLoopback {
         /// Which address.
         listen: SocketAddr,
+    },
+    /// Pages cannot be let in by this name.
+    #[error(
+        "web.allowed_origins: {origin:?} {problem}; write the origins of the pages that may call, such as \
+         \"https://registrar.example\""
+    )]
+    NotAnOrigin {
+        /// What is written.
+        origin: String,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// A number is out of its bounds.
     #[error("{key} = {value} is out of bounds: from {min} to {max}")]
@@ -143,7 +159,8 @@ impl Config {
         self.writer.check()?;
         self.limits.check()?;
         self.streams.check()?;
-        self.transport.check()
+        self.transport.check()?;
+        self.web.check()
     }
 
     /// The limits that services know.
@@ -198,6 +215,7 @@ log_level = {log_level}
             self.limits.to_toml(),
             self.streams.to_toml(),
             self.transport.to_toml(),
+            self.web.to_toml(),
         ];
         head + &sections.concat()
     }
@@ -230,6 +248,7 @@ mod tests {
         other.limits.batch_records_max = 10;
         other.streams.open_max = 7;
         other.transport.stop_timeout_ms = 0;
+        other.web.allowed_origins = vec!["https://registrar.example".to_owned()];
         assert_eq!(Config::parse(&other.to_toml()).unwrap(), other);
     }
 

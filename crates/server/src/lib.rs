@@ -18,6 +18,7 @@ pub mod services;
 pub mod status;
 pub mod to_proto;
 mod transport;
+mod web;
 
 pub use config::{Config, ConfigError};
 pub use run::{Recovery, Running, StartError, Store, start};

@@ -32,6 +32,7 @@ use crate::causes::chain;
 use crate::config::Config;
 use crate::run::StartError;
 use crate::services::{Accounts, Audit, Context, Learners, Records, RegistryCalls};
+use crate::web::{Origins, for_browsers};
 
 type Request = http::Request<Body>;
 type Response = http::Response<Body>;
@@ -60,6 +61,7 @@ pub(crate) fn serve<S: EventStore>(
     tokio::spawn(report_health(reporter, context.engine.stopped()));
 
     let max = config.limits.message_bytes_max;
+    let origins = Origins::new(&config.web);
     let records = Records(Arc::clone(&context));
     let accounts = Accounts(Arc::clone(&context));
     let registry = RegistryCalls(Arc::clone(&context));
@@ -74,7 +76,9 @@ pub(crate) fn serve<S: EventStore>(
         reflection,
         reflection_alpha,
         message_bytes_max: max,
+        origins: origins.clone(),
     };
+    let routes = for_browsers(&origins, routes);
     let server = bounded(config);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let told = async move {
@@ -104,6 +108,7 @@ struct Routes<S, H, R, A> {
     reflection: R,
     reflection_alpha: A,
     message_bytes_max: usize,
+    origins: Origins,
 }
 
 impl<S, H: Clone, R: Clone, A: Clone> Clone for Routes<S, H, R, A> {
@@ -118,6 +123,7 @@ impl<S, H: Clone, R: Clone, A: Clone> Clone for Routes<S, H, R, A> {
             reflection: self.reflection.clone(),
             reflection_alpha: self.reflection_alpha.clone(),
             message_bytes_max: self.message_bytes_max,
+            origins: self.origins.clone(),
         }
     }
 }
@@ -139,6 +145,9 @@ where
     }
 
     fn call(&mut self, request: Request) -> Answer {
+        if let Err(status) = self.origins.admit(request.headers()) {
+            return refused(status);
+        }
         let max = self.message_bytes_max;
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
         match service {
@@ -160,6 +169,8 @@ fn bounded(config: &Config) -> Server {
     let transport = &config.transport;
     let ms = Duration::from_millis;
     Server::builder()
+        // For gRPC-Web; gRPC itself is HTTP/2.
+        .accept_http1(true)
         .timeout(ms(config.limits.timeout_ms))
         .max_concurrent_streams(transport.concurrent_streams_max)
         .http2_max_header_list_size(transport.header_list_bytes_max)
