@@ -65,7 +65,7 @@ async fn send(address: SocketAddr, head: &str, headers: &[(&str, &str)], body: &
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let chunked = headers.get("transfer-encoding").is_some();
+    let chunked = headers.contains_key("transfer-encoding");
     Answer {
         status: status.parse().unwrap(),
         headers,

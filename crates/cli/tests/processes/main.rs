@@ -1,4 +1,5 @@
-//! Tests of the program as a process of its own: killed under load, and fed with real data.
+//! Tests of the program as a process of its own: killed under load, fed with real data, and
+//! called from other languages.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +8,7 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod clients;
 mod killed;
 mod real_input;
 mod running;
