@@ -105,11 +105,20 @@ impl Bank {
     }
 
     async fn start_in(dir: tempfile::TempDir) -> Bank {
-        let config = server::Config {
+        Self::start_configured(dir, |_| {}).await
+    }
+
+    /// With other settings.
+    pub(crate) async fn start_configured(
+        dir: tempfile::TempDir,
+        configure: impl FnOnce(&mut server::Config),
+    ) -> Bank {
+        let mut config = server::Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: dir.path().join("store"),
             ..server::Config::default()
         };
+        configure(&mut config);
         let running = server::start(config).await.unwrap();
         let url = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
@@ -118,6 +127,11 @@ impl Bank {
             channel,
             dir,
         }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.running.local_addr()
     }
 
     /// Stops the server, does something to its data, and starts it again.

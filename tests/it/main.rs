@@ -16,5 +16,6 @@ mod generated;
 mod newcomers;
 mod raw;
 mod streams;
+mod submitter;
 mod tidy;
 mod web;

@@ -178,11 +178,16 @@ impl Client {
             C::send(self, request)
         };
         retrying(self.patience, repetition, attempt, |attempt| {
-            if let Some(observer) = &self.observer {
-                observer(attempt);
-            }
+            self.tell(attempt)
         })
         .await
+    }
+
+    /// Tells the observer.
+    pub(crate) fn tell(&self, attempt: Attempt<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(attempt);
+        }
     }
 
     /// The head of the ledger. A receipt with a position below its size was there before.

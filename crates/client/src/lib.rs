@@ -23,7 +23,27 @@
 //! [`calls`](Call) decides that, not the caller. How long, is [`Patience`]. A "no" that stands comes back at
 //! once as a [`Refusal`] with its reason, fields and details.
 //!
-//! Streams, and calls that should be made exactly once, go through the generated clients:
+//! Many achievements go through [`Client::submitter`], which answers each once and in order, through lost
+//! connections too:
+//!
+//! ```no_run
+//! # use creditbank_client::{Client, Submitting, v1};
+//! # async fn example(client: Client, achievements: Vec<v1::Achievement>) -> Result<(), Box<dyn std::error::Error>> {
+//! let (submitter, mut outcomes) = client.submitter(Submitting::default());
+//! tokio::spawn(async move {
+//!     for achievement in achievements {
+//!         submitter.send(achievement).await?;
+//!     }
+//!     Ok::<(), creditbank_client::Ended>(())
+//! });
+//! while let Some(outcome) = outcomes.next().await {
+//!     println!("{:?}", outcome?.state());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Other streams, and calls that should be made exactly once, go through the generated clients:
 //! [`Client::records`], [`Client::accounts`], [`Client::learners`], [`Client::registry`], [`Client::audit`].
 
 pub use api::v1;
@@ -33,9 +53,12 @@ mod connection;
 mod identity;
 mod patience;
 mod refusal;
+mod resumption;
+mod submitter;
 
 pub use calls::{Call, Repetition};
 pub use connection::{Acting, Client, ConnectError, Speaker};
 pub use identity::{Identity, IdentityError, handle_text, institution_id};
 pub use patience::{Attempt, Patience};
 pub use refusal::{Arrival, Field, Refusal, root_cause};
+pub use submitter::{Ended, Outcomes, Submission, Submitter, Submitting};

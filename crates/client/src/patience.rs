@@ -48,7 +48,7 @@ impl Patience {
     }
 
     /// The bound of the wait after so many failed attempts.
-    fn bound(&self, failures: u32) -> Duration {
+    pub(crate) fn bound(&self, failures: u32) -> Duration {
         let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
         self.first_wait
             .saturating_mul(factor)
@@ -118,7 +118,7 @@ where
 
 /// A time between zero and `bound`, in whole milliseconds, evenly; `bound` itself where the system has no
 /// randomness to give.
-fn drawn(bound: Duration) -> Duration {
+pub(crate) fn drawn(bound: Duration) -> Duration {
     let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
     match (getrandom::u64(), bound_ms.checked_add(1)) {
         (Ok(random), Some(choices)) => Duration::from_millis(random % choices),

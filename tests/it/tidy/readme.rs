@@ -38,7 +38,13 @@ fn every_command_that_the_readme_names_exists() {
 /// Links to files in our own documents lead somewhere.
 #[test]
 fn links_lead_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "ledger-data/README.md"] {
+    let documents = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "ledger-data/README.md",
+        "docs/clients/README.md",
+    ];
+    for document in documents {
         let base = root().join(document);
         let text = read(document);
         for link in text
@@ -53,4 +59,21 @@ fn links_lead_somewhere() {
             assert!(target.exists(), "{document} links to {link}");
         }
     }
+}
+
+/// buf is pinned where it lints the API and where it generates a client: to the same version.
+#[test]
+fn buf_is_pinned_once() {
+    let pinned = read("proto/buf");
+    let version = pinned
+        .split("@bufbuild/buf@")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .expect("proto/buf names a version");
+    let example = read("docs/clients/typescript/package.json");
+    assert!(
+        example.contains(&format!("\"@bufbuild/buf\": \"{version}\"")),
+        "not {version}"
+    );
+    assert!(read(".ci/run").contains("proto/buf breaking proto"));
 }
