@@ -108,6 +108,7 @@ async fn bank(fs: &CountingFs, dir: &Path, learners: u64) -> Arc<Bank> {
         region: String::new(),
         parent: None,
         scopes: vec![Scope::default()],
+        signatures_required: false,
     };
     let register = Action::RegisterInstitution(profile);
     run(
@@ -144,6 +145,7 @@ fn batch(engine: &Bank, from: u64, learners: u64) -> Vec<Command> {
         let learner = LearnerReference::Student(student(n.wrapping_mul(7_919) % learners));
         let (issuer, fresh) = ("uni".parse().unwrap(), engine.fresh_handle().unwrap());
         by_uni(Action::Submit {
+            signature: None,
             issuer,
             learner,
             achievement: achievement(n),

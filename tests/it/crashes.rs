@@ -167,6 +167,7 @@ async fn live(engine: &Engine<Witnessed>) {
         let (issuer, fresh) = ("uni".parse().unwrap(), engine.fresh_handle().unwrap());
         let achievement = achievement(record_id);
         by_uni(Action::Submit {
+            signature: None,
             issuer,
             learner,
             achievement,
@@ -185,6 +186,7 @@ async fn live(engine: &Engine<Witnessed>) {
         region: String::new(),
         parent: None,
         scopes: vec![Scope::default()],
+        signatures_required: false,
     };
     one(Command {
         actor: Actor::Operator,

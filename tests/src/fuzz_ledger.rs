@@ -53,7 +53,7 @@ pub fn submission(data: &[u8]) {
     if !ledger::shape::achievement(&issuer, &achievement).is_empty() {
         return;
     }
-    let body = Body::AchievementRecorded(achievement);
+    let body = Body::AchievementRecorded(achievement.into());
     let encoded = codec::encode(&body);
     let kind = u16::try_from(i32::from(body.kind())).expect("kinds are small");
     let decoded = codec::decode(kind, issuer.as_str(), "uni", Some(drawn), &encoded);

@@ -7,6 +7,7 @@
 pub(crate) mod achievement;
 pub(crate) mod learner;
 pub(crate) mod registry;
+pub(crate) mod signature;
 
 pub use achievement::content_rules;
 

@@ -1,10 +1,14 @@
 //! Commands: requests to change the state, already parsed, with everything random drawn beforehand.
 
+use std::sync::Arc;
+
 use crate::event::LedgerOpened;
 use crate::ids::{Handle, InstitutionId, Key, Position, Revision};
+use crate::signature::IssuerSignature;
 use crate::words::{
-    Achievement, CodeList, Course, CreditUnit, Delegation, Framework, InstitutionProfile,
-    IntakeWindow, LearnerProfile, LearnerReference, PendingReason, RecordName, StudentNumber,
+    Achievement, CodeList, Course, CreditUnit, Delegation, Framework, InstitutionKey,
+    InstitutionProfile, IntakeWindow, LearnerProfile, LearnerReference, PendingReason, RecordName,
+    StudentNumber,
 };
 
 /// Who acts.
@@ -74,6 +78,22 @@ pub enum Action {
         issuer: InstitutionId,
         /// To whom, when.
         delegation: Delegation,
+    },
+    /// Register a key with which an institution signs.
+    AddInstitutionKey {
+        /// Whose.
+        issuer: InstitutionId,
+        /// The key.
+        key: InstitutionKey,
+    },
+    /// End a key for good.
+    RevokeInstitutionKey {
+        /// Whose.
+        issuer: InstitutionId,
+        /// Which.
+        key_id: String,
+        /// Why.
+        reason: String,
     },
     /// Publish a framework.
     PublishFramework(Framework),
@@ -164,6 +184,8 @@ pub enum Action {
         learner: LearnerReference,
         /// What.
         achievement: Achievement,
+        /// The issuer's signature of it.
+        signature: Option<Arc<IssuerSignature>>,
         /// The handle drawn in case that an account must be opened.
         fresh: Handle,
         /// Attributes of the learner, to register and link the student number in the same block when it
@@ -178,6 +200,8 @@ pub enum Action {
         learner: Option<LearnerReference>,
         /// The new content.
         achievement: Achievement,
+        /// The issuer's signature of it.
+        signature: Option<Arc<IssuerSignature>>,
         /// Why.
         reason: String,
         /// The learner's revision that the caller saw.
@@ -210,6 +234,8 @@ pub enum Action {
         name: RecordName,
         /// Its content as it stands, read from the ledger by the caller.
         achievement: Achievement,
+        /// That content's signature, read with it.
+        signature: Option<Arc<IssuerSignature>>,
         /// To whom.
         to: LearnerReference,
         /// Why.
@@ -217,6 +243,26 @@ pub enum Action {
         /// The revision of the learner it leaves that the caller saw.
         expected: Option<Revision>,
     },
+}
+
+impl Action {
+    /// The issuer's signature that it brings, and whose it should be: to check it before the ledger decides.
+    #[must_use]
+    pub fn signature(&self) -> Option<(&InstitutionId, &IssuerSignature)> {
+        let (issuer, signature) = match self {
+            Action::Submit {
+                issuer, signature, ..
+            }
+            | Action::Supersede {
+                issuer, signature, ..
+            } => (issuer, signature),
+            Action::Reassign {
+                name, signature, ..
+            } => (&name.issuer, signature),
+            _ => return None,
+        };
+        Some((issuer, signature.as_deref()?))
+    }
 }
 
 /// What the ledger decides on a command: the events to append, or that it was so already.

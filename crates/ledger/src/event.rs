@@ -3,10 +3,13 @@
 //! An event is what a leaf shows of it (kind, institutions, learner) and a body. Bodies are encoded in
 //! [`crate::codec`]; an erased body leaves only what the leaf shows.
 
+use std::sync::Arc;
+
 use crate::ids::{Handle, InstitutionId};
+use crate::signature::IssuerSignature;
 use crate::words::{
-    Achievement, CodeList, Course, CreditUnit, Delegation, Framework, InstitutionProfile,
-    IntakeWindow, LearnerProfile, ProvisionalReference, StudentNumber,
+    Achievement, CodeList, Course, CreditUnit, Delegation, Framework, InstitutionKey,
+    InstitutionProfile, IntakeWindow, LearnerProfile, ProvisionalReference, StudentNumber,
 };
 
 pub use crate::generated::EventKind;
@@ -51,6 +54,10 @@ pub enum Body {
     CoursePublished(Course),
     /// An intake window is published.
     IntakeWindowPublished(IntakeWindow),
+    /// The issuer has a key.
+    InstitutionKeyAdded(InstitutionKey),
+    /// A key of the issuer has ended.
+    InstitutionKeyRevoked(KeyRevocation),
     /// An account is opened.
     LearnerRegistered(LearnerRegistered),
     /// Attributes are replaced.
@@ -72,7 +79,7 @@ pub enum Body {
     /// The identity is erased.
     LearnerIdentityErased,
     /// An achievement is recorded.
-    AchievementRecorded(Achievement),
+    AchievementRecorded(AchievementRecorded),
     /// An achievement is replaced under its record id.
     AchievementSuperseded(AchievementSuperseded),
     /// An achievement is suspended.
@@ -124,6 +131,15 @@ pub struct InstitutionStatus {
     pub successor: Option<InstitutionId>,
 }
 
+/// A key has ended for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRevocation {
+    /// Which of the issuer's.
+    pub key_id: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// How an account begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LearnerRegistered {
@@ -158,6 +174,25 @@ pub struct LearnerErased {
     pub suppressed: Vec<crate::Key>,
 }
 
+/// An achievement as it is recorded first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AchievementRecorded {
+    /// The content.
+    pub achievement: Achievement,
+    /// The issuer's signature of it.
+    pub signature: Option<Arc<IssuerSignature>>,
+}
+
+/// Unsigned.
+impl From<Achievement> for AchievementRecorded {
+    fn from(achievement: Achievement) -> Self {
+        AchievementRecorded {
+            achievement,
+            signature: None,
+        }
+    }
+}
+
 /// A new version of an achievement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AchievementSuperseded {
@@ -165,6 +200,8 @@ pub struct AchievementSuperseded {
     pub achievement: Achievement,
     /// Why.
     pub reason: String,
+    /// The issuer's signature of it.
+    pub signature: Option<Arc<IssuerSignature>>,
 }
 
 /// A change of an achievement's standing.
@@ -196,9 +233,22 @@ pub struct AchievementReceived {
     pub from: Handle,
     /// Whether it is suspended.
     pub suspended: bool,
+    /// The issuer's signature of the content as it stood; it names the learner whom the issuer meant then.
+    pub signature: Option<Arc<IssuerSignature>>,
 }
 
 impl Body {
+    /// The issuer's signature of the content that it brings.
+    #[must_use]
+    pub fn signature(&self) -> Option<&IssuerSignature> {
+        match self {
+            Self::AchievementRecorded(new) => new.signature.as_deref(),
+            Self::AchievementSuperseded(new) => new.signature.as_deref(),
+            Self::AchievementReceived(received) => received.signature.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The kind, as the leaf carries it.
     #[must_use]
     pub fn kind(&self) -> EventKind {
@@ -215,6 +265,8 @@ impl Body {
             Self::CodeListPublished(_) => EventKind::CodeListPublished,
             Self::CoursePublished(_) => EventKind::CoursePublished,
             Self::IntakeWindowPublished(_) => EventKind::IntakeWindowPublished,
+            Self::InstitutionKeyAdded(_) => EventKind::InstitutionKeyAdded,
+            Self::InstitutionKeyRevoked(_) => EventKind::InstitutionKeyRevoked,
             Self::LearnerRegistered(_) => EventKind::LearnerRegistered,
             Self::LearnerUpdated(_) => EventKind::LearnerUpdated,
             Self::IdentityLinked(_) => EventKind::IdentityLinked,
@@ -254,7 +306,7 @@ impl Body {
     #[must_use]
     pub fn content(&self) -> Option<&Achievement> {
         match self {
-            Self::AchievementRecorded(content) => Some(content),
+            Self::AchievementRecorded(new) => Some(&new.achievement),
             Self::AchievementSuperseded(new) => Some(&new.achievement),
             Self::AchievementReceived(received) => Some(&received.achievement),
             _ => None,

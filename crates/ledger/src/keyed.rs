@@ -80,6 +80,8 @@ pub(crate) struct Names {
     result: Option<Key>,
     /// [`KeySecret::content`] of its achievement, or of a registration that can be repeated.
     content: Option<Key>,
+    /// [`KeySecret::content`] of its issuer's signature.
+    signature: Option<Key>,
 }
 
 impl Names {
@@ -98,13 +100,17 @@ impl Names {
                 .learner
                 .and_then(|learner| secret.result(&event.issuer, learner, achievement)),
             content: codec::achievement_in(body).map(|encoded| secret.content(encoded)),
+            signature: event
+                .body
+                .signature()
+                .map(|signature| secret.content(&signature.signature)),
         };
         let alone = |record_id: &str| Names {
             record: record(record_id),
             ..Names::default()
         };
         match &event.body {
-            Body::AchievementRecorded(content) => achievement(content),
+            Body::AchievementRecorded(new) => achievement(&new.achievement),
             Body::AchievementSuperseded(new) => achievement(&new.achievement),
             Body::AchievementReceived(received) => achievement(&received.achievement),
             Body::AchievementSuspended(status)
@@ -142,6 +148,11 @@ impl Names {
     pub(crate) fn content(&self) -> Result<Key, Rejection> {
         let problem = "the event has no content";
         self.content.ok_or(Rejection::OutOfPlace { problem })
+    }
+
+    /// The signature that the event brings, to be compared.
+    pub(crate) fn signature(&self) -> Option<Key> {
+        self.signature
     }
 
     /// The result on the event's own learner; `None` when nothing says that two results are the same.

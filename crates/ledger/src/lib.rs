@@ -28,6 +28,7 @@ mod needs;
 pub mod registry;
 pub mod rejection;
 pub mod shape;
+pub mod signature;
 pub mod state;
 pub mod words;
 
@@ -42,6 +43,7 @@ pub use keyed::Keyed;
 pub use keys::{KeySecret, keys_of};
 pub use needs::likely_needs;
 pub use rejection::{Rejection, Violation};
+pub use signature::{IssuerSignature, IssuerStatement};
 pub use state::{Refusal, Savepoint, State};
 
 /// Version of the admission rules that a new ledger opens with.

@@ -131,6 +131,7 @@ impl Guess<'_> {
             achievement,
             fresh,
             register,
+            ..
         } = action
         else {
             return;

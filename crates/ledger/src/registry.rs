@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use crate::event::{Body, Event};
 use crate::ids::{Date, InstitutionId, Position};
 use crate::rejection::Rejection;
+use crate::signature::IssuerSignature;
 use crate::words::{
-    Achievement, CodeList, Course, CreditUnit, Framework, InstitutionProfile, IntakeWindow, Level,
-    Scope, Span,
+    Achievement, CodeList, Course, CreditUnit, Framework, InstitutionKey, InstitutionProfile,
+    IntakeWindow, Level, Scope, Span,
 };
 
 /// A published thing and where it was published last.
@@ -57,8 +58,19 @@ pub struct Institution {
     pub standing: InstitutionStanding,
     /// Who may submit for it, and when.
     pub delegations: BTreeMap<InstitutionId, Published<Span>>,
+    /// Every key it ever had, by key id.
+    pub keys: BTreeMap<String, RegisteredKey>,
     /// Position of the description in force.
     pub position: Position,
+}
+
+/// A key of an institution, for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredKey {
+    /// The key and where it was registered.
+    pub key: Published<InstitutionKey>,
+    /// Why it ended, and where, once it has.
+    pub revoked: Option<Published<String>>,
 }
 
 /// A code list as it stands: labels by code.
@@ -98,6 +110,7 @@ impl Registry {
                     profile: profile.clone(),
                     standing: InstitutionStanding::Active,
                     delegations: BTreeMap::new(),
+                    keys: BTreeMap::new(),
                     position,
                 };
                 self.institutions.insert(profile.id.clone(), institution);
@@ -132,6 +145,9 @@ impl Registry {
                         .insert(delegation.delegate.clone(), span);
                 }
             }
+            Body::InstitutionKeyAdded(_) | Body::InstitutionKeyRevoked(_) => {
+                self.apply_key(position, event);
+            }
             _ => self.apply_publication(position, event),
         }
     }
@@ -139,6 +155,29 @@ impl Registry {
     fn set_standing(&mut self, id: &InstitutionId, standing: InstitutionStanding) {
         if let Some(institution) = self.institutions.get_mut(id) {
             institution.standing = standing;
+        }
+    }
+
+    fn apply_key(&mut self, position: Position, event: &Event) {
+        let Some(institution) = self.institutions.get_mut(&event.issuer) else {
+            return;
+        };
+        match &event.body {
+            Body::InstitutionKeyAdded(key) => {
+                let value = key.clone();
+                let key = Published { value, position };
+                let (key_id, revoked) = (key.value.key_id.clone(), None);
+                institution
+                    .keys
+                    .insert(key_id, RegisteredKey { key, revoked });
+            }
+            Body::InstitutionKeyRevoked(ended) => {
+                if let Some(key) = institution.keys.get_mut(&ended.key_id) {
+                    let value = ended.reason.clone();
+                    key.revoked = Some(Published { value, position });
+                }
+            }
+            _ => {}
         }
     }
 
@@ -264,6 +303,20 @@ impl Registry {
             return Err(Rejection::NotDelegated { issuer, submitter });
         }
         Ok(institution)
+    }
+
+    /// The issuer's key of that id, revoked or not.
+    #[must_use]
+    pub fn key(&self, issuer: &InstitutionId, key_id: &str) -> Option<&RegisteredKey> {
+        self.institutions.get(issuer)?.keys.get(key_id)
+    }
+
+    /// Checks a signature with the key that its issuer has registered under its key id: costly, once, and
+    /// what makes it fit to be judged by the rules. Without such a key it stays unchecked.
+    pub fn check(&self, issuer: &InstitutionId, signature: &IssuerSignature) {
+        if let Some(key) = self.key(issuer, &signature.key_id) {
+            signature.check(&key.key.value.public_key);
+        }
     }
 
     /// Whether a scope of the issuer covers the achievement; else what lies outside in the scope that

@@ -105,6 +105,52 @@ pub enum Rejection {
         /// `level`, `awarded`, or `having no scope`.
         what: &'static str,
     },
+    /// The issuer's achievements must be signed.
+    #[error("{issuer} requires its signature on its achievements; sign with one of its keys")]
+    SignatureRequired {
+        /// The issuer.
+        issuer: InstitutionId,
+    },
+    /// The issuer has no such key, or had none when the signature was checked.
+    #[error("{issuer} has no key {key_id}; register it, or name one that is")]
+    SigningKeyUnknown {
+        /// The issuer.
+        issuer: InstitutionId,
+        /// Which.
+        key_id: String,
+    },
+    /// The key does not sign on this day.
+    #[error("key {key_id} of {issuer} may not be used: {}; use another", ended(.revoked, .from, .until))]
+    SigningKeyEnded {
+        /// The issuer.
+        issuer: InstitutionId,
+        /// Which.
+        key_id: String,
+        /// Where it was revoked, if it was.
+        revoked: Option<Position>,
+        /// First day of recording on which it signs.
+        from: Option<Date>,
+        /// First day after.
+        until: Option<Date>,
+    },
+    /// The statement that was signed says something else.
+    #[error(
+        "the signed statement says otherwise than what was sent, in {field}; sign what is sent"
+    )]
+    SignatureMismatch {
+        /// Path of the field.
+        field: &'static str,
+    },
+    /// The signature is not that of the key over the statement.
+    #[error(
+        "the signature is not one of key {key_id} of {issuer} over the statement; check which key signed it"
+    )]
+    SignatureInvalid {
+        /// The issuer.
+        issuer: InstitutionId,
+        /// Which key it names.
+        key_id: String,
+    },
     /// No learner has this handle.
     #[error("no learner has this handle; register the learner or send the student number")]
     UnknownLearner,
@@ -243,6 +289,16 @@ pub enum Rejection {
         /// Its state: `active`, `suspended` or `closed`.
         state: &'static str,
     },
+    /// The key id, or the public key, was registered before.
+    #[error("key {key_id} of {issuer} was registered at position {} with that name or that public key, neither of which is ever used again; generate a new key under a new name", .position.0)]
+    SigningKeyExists {
+        /// The issuer.
+        issuer: InstitutionId,
+        /// The key that was registered.
+        key_id: String,
+        /// Where.
+        position: Position,
+    },
     /// The parents would form a circle.
     #[error("institution {id} would lie below itself")]
     ParentCircle {
@@ -291,6 +347,11 @@ impl Rejection {
             Self::DatesContradict { .. } => "DATES_CONTRADICT",
             Self::DateInFuture { .. } => "DATE_IN_FUTURE",
             Self::OutOfScope { .. } => "OUT_OF_SCOPE",
+            Self::SignatureRequired { .. } => "SIGNATURE_REQUIRED",
+            Self::SigningKeyUnknown { .. } => "SIGNING_KEY_UNKNOWN",
+            Self::SigningKeyEnded { .. } => "SIGNING_KEY_ENDED",
+            Self::SignatureMismatch { .. } => "SIGNATURE_MISMATCH",
+            Self::SignatureInvalid { .. } => "SIGNATURE_INVALID",
             Self::UnknownLearner => "UNKNOWN_LEARNER",
             Self::LearnerErased => "LEARNER_ERASED",
             Self::LearnerProvisional => "LEARNER_PROVISIONAL",
@@ -315,6 +376,7 @@ impl Rejection {
             Self::IntoProvisional => "INTO_PROVISIONAL",
             Self::InstitutionExists { .. } => "INSTITUTION_EXISTS",
             Self::InstitutionStateUnchanged { .. } => "INSTITUTION_STATE_UNCHANGED",
+            Self::SigningKeyExists { .. } => "SIGNING_KEY_EXISTS",
             Self::ParentCircle { .. } => "PARENT_CIRCLE",
             Self::LevelWithdrawn { .. } => "LEVEL_WITHDRAWN",
             Self::UnitKindChanged { .. } => "UNIT_KIND_CHANGED",
@@ -328,6 +390,19 @@ fn successor_hint(successor: &Option<InstitutionId>) -> String {
     successor
         .as_ref()
         .map_or_else(String::new, |id| format!("; {id} acts for its records"))
+}
+
+fn ended(revoked: &Option<Position>, from: &Option<Date>, until: &Option<Date>) -> String {
+    match revoked {
+        Some(position) => format!("it was revoked at position {}", position.0),
+        None => match (from, until) {
+            (_, None) => format!("it signs what is recorded from {} on", day(from)),
+            (None, Some(until)) => format!("it signs what is recorded before {until}"),
+            (Some(from), Some(until)) => {
+                format!("it signs what is recorded from {from} on and before {until}")
+            }
+        },
+    }
 }
 
 fn listed(violations: &[Violation]) -> String {

@@ -11,6 +11,7 @@ mod registry;
 use crate::amount::Credits;
 use crate::ids::{Handle, InstitutionId, Key};
 use crate::rejection::Violation;
+use crate::signature::IssuerSignature;
 use crate::words::{
     Achievement, AchievementResult, Document, Evidence, LearnerProfile, LearnerReference,
     RecordName, Size, StudentNumber,
@@ -18,7 +19,8 @@ use crate::words::{
 
 use check::Check;
 pub use registry::{
-    code_list, course, credit_unit, delegation, framework, institution, intake_window,
+    code_list, course, credit_unit, delegation, framework, institution, institution_key,
+    intake_window, key_revocation,
 };
 
 /// Most record ids that one erasure may suppress: the list must fit a block.
@@ -247,6 +249,15 @@ pub fn reason(reason: &str) -> Vec<Violation> {
 pub fn request_id(request_id: &str) -> Vec<Violation> {
     let mut check = Check::default();
     check.text(format_args!("request_id"), request_id, REQUEST_ID_BYTES_MAX);
+    check.found
+}
+
+/// A signature beside an achievement, in the message field `signature`: its key id alone, because whatever
+/// its statement says is compared with what was sent.
+#[must_use]
+pub fn signature(signature: &IssuerSignature) -> Vec<Violation> {
+    let mut check = Check::default();
+    check.key_id(format_args!("signature.key_id"), &signature.key_id);
     check.found
 }
 

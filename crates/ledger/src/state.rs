@@ -130,6 +130,8 @@ pub struct Version {
     pub result: Option<Key>,
     /// Date awarded, for windows.
     pub awarded: Date,
+    /// [`KeySecret::content`] of its issuer's signature, when it came with one.
+    pub signature: Option<Key>,
 }
 
 /// Whether a record is in force.

@@ -82,6 +82,19 @@ pub struct InstitutionProfile {
     pub parent: Option<InstitutionId>,
     /// What it may issue; without a scope it may only submit for others.
     pub scopes: Vec<Scope>,
+    /// Its achievements are recorded only with its signature.
+    pub signatures_required: bool,
+}
+
+/// A key with which an institution signs its achievements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstitutionKey {
+    /// The institution's own name for it.
+    pub key_id: String,
+    /// Ed25519 public key (RFC 8032).
+    pub public_key: [u8; 32],
+    /// On which days of recording it may sign.
+    pub during: Span,
 }
 
 /// One institution lets another submit for it.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use api::v1;
-use ledger::{Rejection, Violation};
+use ledger::{Date, Rejection, Violation};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use views::ViewsFault;
@@ -37,6 +37,7 @@ pub fn code(rejection: &Rejection) -> Code {
     match rejection {
         Rejection::NotAllowed { .. } | Rejection::NotDelegated { .. } => Code::PermissionDenied,
         Rejection::UnknownInstitution { .. }
+        | Rejection::SigningKeyUnknown { .. }
         | Rejection::UnknownLearner
         | Rejection::UnresolvedLearner
         | Rejection::UnknownRecord { .. } => Code::NotFound,
@@ -44,15 +45,20 @@ pub fn code(rejection: &Rejection) -> Code {
         | Rejection::UnknownCode { .. }
         | Rejection::DatesContradict { .. }
         | Rejection::DateInFuture { .. }
+        | Rejection::SignatureMismatch { .. }
+        | Rejection::SignatureInvalid { .. }
         | Rejection::UnknownCodeList { .. } => Code::InvalidArgument,
         Rejection::StaleRevision { .. } | Rejection::HandleTaken => Code::Aborted,
         Rejection::RecordOfOtherLearner { .. }
         | Rejection::RecordIdReused { .. }
         | Rejection::RequestIdReused { .. }
-        | Rejection::InstitutionExists { .. } => Code::AlreadyExists,
+        | Rejection::InstitutionExists { .. }
+        | Rejection::SigningKeyExists { .. } => Code::AlreadyExists,
         Rejection::InstitutionSuspended { .. }
         | Rejection::InstitutionClosed { .. }
         | Rejection::OutOfScope { .. }
+        | Rejection::SignatureRequired { .. }
+        | Rejection::SigningKeyEnded { .. }
         | Rejection::LearnerProvisional
         | Rejection::LearnerErased
         | Rejection::RecordErased { .. }
@@ -216,6 +222,9 @@ fn violations(rejection: &Rejection) -> Vec<Violation> {
         Rejection::DateInFuture { field, date, today } => {
             one(field, format!("{date} is in the future: today is {today}"))
         }
+        Rejection::SignatureMismatch { field } => {
+            one(field, "is signed with something else".to_owned())
+        }
         Rejection::UnknownCodeList { code } => one("code", format!("{code:?} is no code list")),
         _ => Vec::new(),
     }
@@ -308,14 +317,54 @@ fn detailed_record(plain: Explanation, rejection: &Rejection) -> Explanation {
             from,
             until,
         } => {
-            let mut plain = plain.with("window_id", window_id).with("awarded", awarded);
-            for (key, day) in [("open_from", from), ("open_until", until)] {
-                plain = day.iter().fold(plain, |plain, day| plain.with(key, day));
-            }
-            plain
+            let plain = plain.with("window_id", window_id).with("awarded", awarded);
+            with_days(plain, [("open_from", from), ("open_until", until)])
         }
+        _ => detailed_signature(plain, rejection),
+    }
+}
+
+fn detailed_signature(plain: Explanation, rejection: &Rejection) -> Explanation {
+    match rejection {
+        Rejection::SignatureRequired { issuer } => plain.with("issuer_id", issuer.as_str()),
+        Rejection::SigningKeyUnknown { issuer, key_id }
+        | Rejection::SignatureInvalid { issuer, key_id } => plain
+            .with("issuer_id", issuer.as_str())
+            .with("key_id", key_id),
+        Rejection::SigningKeyExists {
+            issuer,
+            key_id,
+            position,
+        } => plain
+            .with("issuer_id", issuer.as_str())
+            .with("key_id", key_id)
+            .with("position", position.0),
+        Rejection::SigningKeyEnded {
+            issuer,
+            key_id,
+            revoked,
+            from,
+            until,
+        } => {
+            let plain = plain
+                .with("issuer_id", issuer.as_str())
+                .with("key_id", key_id);
+            let plain = with_days(plain, [("signs_from", from), ("signs_until", until)]);
+            revoked
+                .iter()
+                .fold(plain, |plain, end| plain.with("revoked_position", end.0))
+        }
+        Rejection::SignatureMismatch { field } => plain.with("field", field),
         _ => plain,
     }
+}
+
+/// The days that are given.
+fn with_days(plain: Explanation, days: [(&'static str, &Option<Date>); 2]) -> Explanation {
+    let with = |plain: Explanation, (key, day): (&'static str, &Option<Date>)| {
+        day.iter().fold(plain, |plain, day| plain.with(key, day))
+    };
+    days.into_iter().fold(plain, with)
 }
 
 impl From<Exceeded> for Explanation {

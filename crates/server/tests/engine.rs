@@ -123,6 +123,7 @@ impl Bank {
             region: String::new(),
             parent: None,
             scopes: vec![Scope::default()],
+            signatures_required: false,
         };
         bank.ok(operator(Action::RegisterInstitution(profile)))
             .await;
@@ -155,6 +156,7 @@ impl Bank {
         by(
             "uni",
             Action::Submit {
+                signature: None,
                 issuer: id("uni"),
                 learner,
                 achievement,
@@ -356,6 +358,7 @@ async fn what_an_engine_forgot_or_never_knew_it_loads() {
         by(
             "uni",
             Action::Supersede {
+                signature: None,
                 issuer,
                 learner,
                 achievement,

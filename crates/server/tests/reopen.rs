@@ -117,6 +117,7 @@ fn register_institution(n: u32) -> Action {
         region: String::new(),
         parent: None,
         scopes: vec![Scope::default()],
+        signatures_required: false,
     })
 }
 

@@ -9,6 +9,7 @@
 //! and parents having none.
 
 use ledger::event::{LearnerErased, LedgerOpened};
+use ledger::registry::Registry;
 use ledger::state::Refusal;
 use ledger::{Body, Event, EventKind, Handle, InstitutionId, State, Timestamp};
 
@@ -18,6 +19,7 @@ use crate::finding::Place;
 use crate::gathered::Gathered;
 use crate::invariants as must;
 use crate::missing::Missing;
+use crate::signatures;
 
 /// The state, and whether it can still be trusted.
 #[derive(Debug)]
@@ -42,6 +44,11 @@ impl Admission {
             stopped: None,
             nothing,
         }
+    }
+
+    /// Institutions and their keys, as far as records were taken in.
+    pub(crate) fn registry(&self) -> &Registry {
+        self.state.registry()
     }
 
     /// Stops judging: the record at this position cannot be taken in.
@@ -80,6 +87,12 @@ impl Admission {
         }
         if self.stopped.is_some() {
             return out.admissions.after_stop += 1;
+        }
+        if let Said::Event(event) = &record.said
+            && event.body.signature().is_some()
+        {
+            let genuine = signatures::check_one(event, self.state.registry());
+            out.signatures.count(genuine);
         }
         match &record.said {
             Said::Event(event) if record.held == Held::Body => {

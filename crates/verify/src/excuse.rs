@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use ledger::EventKind::{
     AchievementReassigned, AchievementReceived, AchievementRecorded, AchievementReinstated,
     AchievementRevoked, AchievementSuperseded, AchievementSuspended, IdentityLinked,
-    IdentityUnlinked, LearnerRegistered,
+    IdentityUnlinked, LearnerRegistered, LearnerUpdated,
 };
 use ledger::event::Opening;
 use ledger::rejection::Rejection;
 use ledger::state::{Awaited, Record, RecordFact, Refusal};
-use ledger::words::{ProvisionalReference, StudentNumber};
+use ledger::words::{LearnerReference, ProvisionalReference, StudentNumber};
 use ledger::{Body, Event, Handle, InstitutionId, Key, State, Timestamp};
 
 use crate::missing::Missing;
@@ -67,9 +67,30 @@ impl Left<'_> {
                 let is_open = registry.in_window(&event.issuer, awarded, at.date());
                 of_records(&[AchievementSuperseded, AchievementReceived], 0) && is_open.is_ok()
             }
+            (Rejection::SignatureMismatch { field: "learner" }, body) => {
+                self.may_have_named(own, body)
+            }
             (Rejection::OutOfPlace { problem }, _) => self.is_elsewhere(event, learner, problem),
             _ => false,
         }
+    }
+
+    /// Whether the signed statement may name the learner by what has been erased since: by the number or the
+    /// document, or as the one for whom the record was made first.
+    fn may_have_named(&self, own: chain::Handle, body: &Body) -> bool {
+        let said = body.signature().map(|signature| signature.statement());
+        let of_identity = match said.map(|said| &said.learner) {
+            Some(LearnerReference::Student(_)) => [IdentityLinked, LearnerRegistered].as_slice(),
+            Some(LearnerReference::Document(_)) => [LearnerRegistered, LearnerUpdated].as_slice(),
+            Some(LearnerReference::Handle(_)) | None => &[],
+        };
+        let of_first = match body {
+            Body::AchievementSuperseded(_) => [AchievementRecorded, AchievementReceived].as_slice(),
+            _ => &[],
+        };
+        [of_identity, of_first]
+            .iter()
+            .any(|kinds| self.missing.of_tied(own, kinds, 0))
     }
 
     /// Whether the event may stand where it stands, for all that is left to say so.

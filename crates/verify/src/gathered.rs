@@ -5,7 +5,7 @@
 
 use crate::finding::{Finding, First, Place};
 use crate::invariants::Holds;
-use crate::report::Admissions;
+use crate::report::{Admissions, Signatures};
 
 /// Findings, notes and counts of what needs a learner's or the ledger's past.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct Gathered {
     /// Where re-admission had to stop, and why: the first of all passes.
     pub(crate) stop: Option<(u64, &'static str)>,
     pub(crate) admissions: Admissions,
+    pub(crate) signatures: Signatures,
     pub(crate) erased: u64,
 }
 
@@ -28,6 +29,7 @@ impl Gathered {
             notes: First::new(),
             stop: None,
             admissions: Admissions::default(),
+            signatures: Signatures::default(),
             erased: 0,
         }
     }

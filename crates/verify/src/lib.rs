@@ -25,6 +25,7 @@ mod missing;
 mod pass;
 mod report;
 mod scan;
+mod signatures;
 mod structure;
 mod verify;
 mod width;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use chain::{Handle, Leaf};
 use durable::Fs;
-use ledger::{Body, KeySecret, keys_of};
+use ledger::{Body, Event, KeySecret, keys_of};
 
 use crate::admission::Admission;
 use crate::directory::Directory;
@@ -19,6 +19,7 @@ use crate::gathered::Gathered;
 use crate::groups::{Groups, Holders, Share};
 use crate::judge::{Hangup, Item, Stop, read_log};
 use crate::learners::Learners;
+use crate::signatures;
 use crate::structure::{InPair, Pairs, Structure};
 
 /// What a pass is for.
@@ -130,6 +131,9 @@ fn send_log<F: Fs>(
 
 fn fold_all(receiver: Receiver<Batch>, spent: &Sender<Batch>, fold: &mut Fold<'_>) {
     for batch in receiver {
+        if fold.pass.learners.is_some() {
+            signatures::check(&signed(&batch), fold.admission.registry());
+        }
         for found in &batch {
             match found {
                 Found::Block(block) => fold.block(block),
@@ -139,6 +143,20 @@ fn fold_all(receiver: Receiver<Batch>, spent: &Sender<Batch>, fold: &mut Fold<'_
         // The reader may have ended; then it is freed here.
         let _ = spent.send(batch);
     }
+}
+
+/// The events of a batch that bring an issuer's signature.
+fn signed(batch: &Batch) -> Vec<&Event> {
+    let blocks = batch.iter().filter_map(|found| match found {
+        Found::Block(block) => Some(block),
+        Found::Other(_) => None,
+    });
+    let said = blocks.flat_map(|block| &block.records);
+    said.filter_map(|record| match &record.said {
+        Said::Event(event) => event.body.signature().map(|_| event),
+        _ => None,
+    })
+    .collect()
 }
 
 /// What a pass has made of the log so far.

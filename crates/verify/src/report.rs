@@ -88,6 +88,24 @@ pub struct Admissions {
     pub after_stop: u64,
 }
 
+/// Records that bring their issuer's signature; of erased ones nobody can tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Signatures {
+    /// How many do.
+    pub signed: u64,
+    /// How many of the signatures are genuine: made with the key that the issuer registered, over the
+    /// statement that lies beside the content. Whether the statement says what was recorded, and on which
+    /// day the key signs, the rules judge.
+    pub genuine: u64,
+}
+
+impl Signatures {
+    pub(crate) fn count(&mut self, genuine: bool) {
+        self.signed += 1;
+        self.genuine += u64::from(genuine);
+    }
+}
+
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -102,6 +120,8 @@ pub struct Report {
     pub counts: Counts,
     /// What became of the records when they were admitted again.
     pub admissions: Admissions,
+    /// Issuers' signatures.
+    pub signatures: Signatures,
     /// How many findings there are.
     pub findings_total: u64,
     /// The first of them, in order of position.
@@ -204,7 +224,13 @@ impl Report {
         for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
             writeln!(f, "              {} {what}", grouped(*count))?;
         }
-        Ok(())
+        let Signatures { signed, genuine } = self.signatures;
+        let of_them = match genuine {
+            _ if signed == 0 => "none".to_owned(),
+            all if all == signed => format!("{}, all genuine", grouped(signed)),
+            some => format!("{}, {} of them genuine", grouped(signed), grouped(some)),
+        };
+        writeln!(f, "issuer-signed {of_them}")
     }
 
     fn other_findings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

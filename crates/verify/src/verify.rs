@@ -219,6 +219,7 @@ fn report(dir: &Directory, options: &Options, structure: Structure, mut out: Gat
         expected_head: options.expect_head.map(|head| head.to_string()),
         counts,
         admissions: out.admissions,
+        signatures: out.signatures,
         findings_total,
         findings: out.findings.into_sorted(),
         notes,

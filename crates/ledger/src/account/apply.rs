@@ -10,6 +10,7 @@ use super::statement::{Cause, EntryKind, Movement};
 use super::{Account, Holding, HoldingStanding, Version};
 use crate::event::{Body, Counterpart, Event, EventKind, Opening, erasure_covers};
 use crate::ids::{Handle, Position, Timestamp};
+use crate::signature::IssuerSignature;
 use crate::words::{Achievement, RecordName};
 
 impl Account {
@@ -80,33 +81,23 @@ impl Account {
             move |held: &mut Holding| (held.standing, held.reason) = (standing, reason)
         };
         match &event.body {
-            Body::AchievementRecorded(content) => {
-                let standing = HoldingStanding::InForce;
-                self.arrive(
-                    cause(EntryKind::Recorded, ""),
-                    chain,
-                    event,
-                    content,
-                    standing,
-                );
+            Body::AchievementRecorded(new) => {
+                let (cause, standing) = (cause(EntryKind::Recorded, ""), HoldingStanding::InForce);
+                let version = version(&cause, chain, &new.achievement, &new.signature);
+                self.arrive(cause, event, version, standing);
             }
             Body::AchievementReceived(received) => {
                 let standing = match received.suspended {
                     true => HoldingStanding::Suspended(position),
                     false => HoldingStanding::InForce,
                 };
-                let content = &received.achievement;
-                self.arrive(
-                    cause(EntryKind::Received, ""),
-                    chain,
-                    event,
-                    content,
-                    standing,
-                );
+                let cause = cause(EntryKind::Received, "");
+                let version = version(&cause, chain, &received.achievement, &received.signature);
+                self.arrive(cause, event, version, standing);
             }
             Body::AchievementSuperseded(new) => {
                 let cause = cause(EntryKind::Superseded, &new.reason);
-                let version = version(&cause, chain, &new.achievement);
+                let version = version(&cause, chain, &new.achievement, &new.signature);
                 self.alter(&cause, chain, &name(&new.achievement.record_id), |held| {
                     held.reason.clone_from(&version.reason);
                     held.versions.push(version);
@@ -250,7 +241,10 @@ impl Account {
             for idx in &touched {
                 let held = &mut account.holdings[*idx];
                 let versions = held.versions.iter_mut().filter(|version| covers(version));
-                versions.for_each(|version| version.achievement = None);
+                versions.for_each(|version| {
+                    version.achievement = None;
+                    version.signature = None;
+                });
                 held.reason.clear();
             }
         });
@@ -281,17 +275,13 @@ impl Account {
     }
 
     /// An achievement comes to a chain: recorded there, or from another learner.
-    fn arrive(
-        &mut self,
-        cause: Cause,
-        chain: Handle,
-        event: &Event,
-        content: &Achievement,
-        standing: HoldingStanding,
-    ) {
-        let issuer = event.issuer.clone();
+    fn arrive(&mut self, cause: Cause, event: &Event, version: Version, standing: HoldingStanding) {
+        let chain = version.chain;
+        let Some(content) = &version.achievement else {
+            return;
+        };
         let name = RecordName {
-            issuer,
+            issuer: event.issuer.clone(),
             record_id: content.record_id.clone(),
         };
         let idx = self
@@ -304,7 +294,6 @@ impl Account {
                 .push(Holding::new(Some(name.clone()), chain, cause.position));
             self.by_name.insert(name, idx);
         }
-        let version = version(&cause, chain, content);
         self.change(&cause, &[idx], |account| {
             let held = &mut account.holdings[idx];
             let former = std::mem::replace(&mut held.chain, chain);
@@ -349,9 +338,15 @@ impl Account {
     }
 }
 
-fn version(cause: &Cause, chain: Handle, content: &Achievement) -> Version {
+fn version(
+    cause: &Cause,
+    chain: Handle,
+    content: &Achievement,
+    signature: &Option<Arc<IssuerSignature>>,
+) -> Version {
     Version {
         achievement: Some(Arc::new(content.clone())),
+        signature: signature.clone(),
         ..empty_version(cause, chain)
     }
 }
@@ -362,6 +357,7 @@ fn empty_version(cause: &Cause, chain: Handle) -> Version {
         position: cause.position,
         recorded_at: cause.at,
         achievement: None,
+        signature: None,
         reason,
         chain,
     }

@@ -180,6 +180,7 @@ impl Account {
             holding: Some(idx),
             name: held.achievement().and(held.name.clone()),
             shown: held.achievement().cloned(),
+            signed: held.is_signed(),
             before,
             after: after.clone(),
             why,

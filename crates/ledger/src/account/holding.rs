@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::ids::{Handle, Key, Position, Timestamp};
+use crate::signature::IssuerSignature;
 use crate::words::{Achievement, RecordName};
 
 /// An achievement as an account has it.
@@ -37,6 +38,8 @@ pub struct Version {
     pub recorded_at: Timestamp,
     /// The content; `None` when it has been erased.
     pub achievement: Option<Arc<Achievement>>,
+    /// Its issuer's signature, when it came with one; `None` too when it has been erased.
+    pub signature: Option<Arc<IssuerSignature>>,
     /// Why it replaced the one before; empty for the first.
     pub reason: String,
     /// The chain on which its event lies, which says what erases it.
@@ -123,6 +126,13 @@ impl Holding {
         self.versions
             .last()
             .and_then(|version| version.achievement.as_ref())
+    }
+
+    /// Whether its content as it stands carries its issuer's signature.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        let last = self.versions.last();
+        !self.is_erased() && last.is_some_and(|version| version.signature.is_some())
     }
 
     /// Where it stands.

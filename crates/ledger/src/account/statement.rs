@@ -29,6 +29,8 @@ pub struct Entry {
     pub name: Option<RecordName>,
     /// The record's content after the entry: code, titles, date awarded.
     pub achievement: Option<Arc<Achievement>>,
+    /// Whether that content carries its issuer's signature.
+    pub signed: bool,
     /// The unit of the amounts; empty without a size.
     pub unit: String,
     /// What came in.
@@ -111,6 +113,8 @@ pub(super) struct Movement {
     pub(super) holding: Option<usize>,
     pub(super) name: Option<RecordName>,
     pub(super) shown: Option<Arc<Achievement>>,
+    /// Whether what is shown carries its issuer's signature.
+    pub(super) signed: bool,
     /// What counted before, until it expires.
     pub(super) before: Option<Arc<Achievement>>,
     /// What counts after, until it expires.
@@ -133,6 +137,7 @@ impl Movement {
             holding: None,
             name: None,
             shown: None,
+            signed: false,
             before: None,
             after: None,
             why: None,
@@ -163,8 +168,15 @@ impl Account {
 struct Running {
     held: BTreeMap<String, Credits>,
     /// What counts and will expire, by the first day on which it does not.
-    due: BTreeMap<(Date, usize), (Option<RecordName>, Arc<Achievement>)>,
+    due: BTreeMap<(Date, usize), Due>,
     entries: Vec<Entry>,
+}
+
+/// What will expire.
+struct Due {
+    name: Option<RecordName>,
+    content: Arc<Achievement>,
+    signed: bool,
 }
 
 impl Running {
@@ -184,6 +196,7 @@ impl Running {
             kind: movement.kind,
             name: movement.name.clone(),
             achievement: movement.shown.clone(),
+            signed: movement.signed,
             unit: String::new(),
             amount_in: None,
             amount_out: None,
@@ -229,8 +242,12 @@ impl Running {
             self.due.remove(&(day, idx));
         }
         if let Some((content, day)) = after.and_then(|content| Some((content, due(content)?))) {
-            self.due
-                .insert((day, idx), (movement.name.clone(), Arc::clone(content)));
+            let expiring = Due {
+                name: movement.name.clone(),
+                content: Arc::clone(content),
+                signed: movement.signed,
+            };
+            self.due.insert((day, idx), expiring);
         }
     }
 
@@ -241,13 +258,19 @@ impl Running {
             .first_entry()
             .filter(|first| first.key().0 <= today)
         {
-            let ((day, _), (name, content)) = first.remove_entry();
+            let ((day, _), expired) = first.remove_entry();
+            let Due {
+                name,
+                content,
+                signed,
+            } = expired;
             let entry = Entry {
                 position: None,
                 at: beginning(day),
                 kind: EntryKind::Expired,
                 name,
                 achievement: Some(Arc::clone(&content)),
+                signed,
                 unit: String::new(),
                 amount_in: None,
                 amount_out: None,

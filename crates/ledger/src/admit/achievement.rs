@@ -1,12 +1,14 @@
 //! Admission of achievement events: what may be recorded, replaced, suspended, revoked and moved.
 
 use super::learner::open;
+use super::signature::{kept_signature, names_the_learner, signature_rules};
 use super::{out_of_place, published, published_level, published_unit, well_formed};
-use crate::event::{AchievementReceived, AchievementSuperseded, Body, Event};
+use crate::event::{AchievementReceived, AchievementRecorded, AchievementSuperseded, Body, Event};
 use crate::ids::{Date, Handle, InstitutionId, Key, Position, Timestamp};
 use crate::keyed::Names;
 use crate::rejection::{Rejection, Violation};
 use crate::shape;
+use crate::signature::IssuerSignature;
 use crate::state::{Awaited, Record, RecordFact, RecordStanding, Refusal, State, Version};
 use crate::words::{Achievement, FIELD_LIST, SOURCE_KIND_LIST};
 
@@ -31,7 +33,7 @@ pub(super) fn admit(
         at,
     };
     match &event.body {
-        Body::AchievementRecorded(content) => change.recorded(content),
+        Body::AchievementRecorded(new) => change.recorded(new),
         Body::AchievementSuperseded(new) => change.superseded(new),
         Body::AchievementSuspended(status) => {
             let record = change.changeable(&status.record_id, &status.reason)?;
@@ -75,7 +77,8 @@ pub(super) fn admit(
     }
 }
 
-/// What the content alone must satisfy: form, published codes, dates and the issuer's scopes.
+/// What the content alone must satisfy: form, published codes, dates, the issuer's scopes, and that its
+/// signature is in order, or that it needs none.
 ///
 /// # Errors
 /// The first rule that says no.
@@ -83,21 +86,23 @@ pub fn content_rules(
     state: &State,
     issuer: &InstitutionId,
     content: &Achievement,
+    signature: Option<&IssuerSignature>,
     at: Timestamp,
 ) -> Result<(), Refusal> {
-    content_rules_beside(state, issuer, content, at, Vec::new())
+    content_rules_beside(state, issuer, (content, signature), at, Vec::new())
 }
 
 /// The same, reporting what else is malformed with it.
 fn content_rules_beside(
     state: &State,
-    issuer: &InstitutionId,
-    content: &Achievement,
+    issuer_id: &InstitutionId,
+    (content, signature): (&Achievement, Option<&IssuerSignature>),
     at: Timestamp,
     beside: Vec<Violation>,
 ) -> Result<(), Refusal> {
-    let mut violations = shape::achievement(issuer, content);
+    let mut violations = shape::achievement(issuer_id, content);
     violations.extend(too_old(content));
+    violations.extend(signature.into_iter().flat_map(shape::signature));
     violations.extend(beside);
     well_formed(violations)?;
     if let Some(size) = &content.size {
@@ -115,11 +120,12 @@ fn content_rules_beside(
         &content.source_kind,
     )?;
     dates(content, at)?;
-    let issuer = state.registry().institutions.get(issuer);
+    let issuer = state.registry().institutions.get(issuer_id);
     let issuer = issuer.ok_or(Rejection::OutOfPlace {
         problem: "the issuer is unknown",
     })?;
     state.registry().in_scope(issuer, content)?;
+    signature_rules(state, issuer_id, content, signature, at)?;
     Ok(())
 }
 
@@ -184,9 +190,11 @@ struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    fn recorded(&self, content: &Achievement) -> Result<(), Refusal> {
+    fn recorded(&self, new: &AchievementRecorded) -> Result<(), Refusal> {
         let (state, issuer) = (self.state, &self.event.issuer);
-        content_rules(state, issuer, content, self.at)?;
+        let (content, signature) = (&new.achievement, new.signature.as_deref());
+        content_rules(state, issuer, content, signature, self.at)?;
+        names_the_learner(state, signature, self.learner, None)?;
         open(state, self.learner)?;
         let record_id = || content.record_id.clone();
         match state.record(self.names.record()?)? {
@@ -212,10 +220,11 @@ impl<'a> Change<'a> {
 
     fn superseded(&self, new: &AchievementSuperseded) -> Result<(), Refusal> {
         let (state, issuer) = (self.state, &self.event.issuer);
-        let content = &new.achievement;
+        let (content, signature) = (&new.achievement, new.signature.as_deref());
         let reason = shape::reason(&new.reason);
-        content_rules_beside(state, issuer, content, self.at, reason)?;
+        content_rules_beside(state, issuer, (content, signature), self.at, reason)?;
         let record = self.changeable(&content.record_id, &new.reason)?;
+        names_the_learner(state, signature, self.learner, Some(record))?;
         let digest = self.names.content()?;
         let is_it = |version: &Version| version.content == digest;
         if record.versions.iter().any(is_it) {
@@ -230,6 +239,8 @@ impl<'a> Change<'a> {
     }
 
     fn received(&self, received: &AchievementReceived) -> Result<(), Refusal> {
+        let (content, signature) = (&received.achievement, received.signature.as_deref());
+        kept_signature(self.state, &self.event.issuer, content, signature)?;
         open(self.state, self.learner)?;
         let key = self.names.record()?;
         if let Some(Awaited::Received {
@@ -246,12 +257,15 @@ impl<'a> Change<'a> {
             let digest = self.names.content()?;
             let suspended = matches!(record.standing, RecordStanding::Suspended(_));
             let latest = record.versions.last();
-            let same = latest.is_some_and(|version| version.content == digest);
+            let signed = self.names.signature();
+            let is_it =
+                |version: &Version| version.content == digest && version.signature == signed;
+            let same = latest.is_some_and(is_it);
             if !same || suspended != received.suspended {
                 return out_of_place("a record arrives otherwise than it left");
             }
         }
-        self.not_held_already(&received.achievement)
+        self.not_held_already(content)
     }
 
     /// The record, if it is the issuer's, with this learner, and not revoked.

@@ -1,5 +1,6 @@
 //! Admission of registry events: who may register, delegate and publish, and what stays once published.
 
+use super::signature::{key_added, key_revoked};
 use super::{out_of_place, published, published_level, published_unit, well_formed};
 use crate::event::{Body, Event, InstitutionStatus};
 use crate::ids::{InstitutionId, Timestamp};
@@ -8,35 +9,21 @@ use crate::rejection::Rejection;
 use crate::shape;
 use crate::state::{Refusal, State};
 use crate::words::{
-    CodeList, Course, CreditUnit, FIELD_LIST, Framework, InstitutionProfile, IntakeWindow, Level,
-    SOURCE_KIND_LIST,
+    CodeList, Course, CreditUnit, Delegation, FIELD_LIST, Framework, InstitutionProfile,
+    IntakeWindow, Level, SOURCE_KIND_LIST,
 };
 
-/// Who may let another institution submit.
+/// Who may let another institution submit, and who keeps its keys.
 pub(crate) const DELEGATORS: &str = "the operator, or the institution itself,";
 
 pub(super) fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), Refusal> {
     let registry = state.registry();
     match &event.body {
         Body::InstitutionDelegated(delegation) => {
-            // A delegate may submit; that it cannot prolong or pass on what it was lent.
-            if !event.submitter.is_operator() && event.submitter != event.issuer {
-                return Err(Rejection::NotAllowed {
-                    allowed: DELEGATORS,
-                }
-                .into());
-            }
-            by_issuer_or_operator(registry, event, at)?;
-            exists(registry, &delegation.delegate)?;
-            well_formed(shape::delegation(delegation))?;
-            if delegation.delegate == event.issuer {
-                return Err(Rejection::ParentCircle {
-                    id: event.issuer.clone(),
-                }
-                .into());
-            }
-            return Ok(());
+            return delegated(registry, event, delegation, at);
         }
+        Body::InstitutionKeyAdded(key) => return key_added(state, event, key, at),
+        Body::InstitutionKeyRevoked(ended) => return key_revoked(state, event, ended, at),
         Body::CoursePublished(course) => {
             by_issuer_or_operator(registry, event, at)?;
             return self::course(state, course);
@@ -89,6 +76,36 @@ pub(super) fn admit(state: &State, event: &Event, at: Timestamp) -> Result<(), R
     }
 }
 
+fn delegated(
+    registry: &Registry,
+    event: &Event,
+    delegation: &Delegation,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    // A delegate may submit; that it cannot prolong or pass on what it was lent.
+    by_institution_or_operator(event)?;
+    by_issuer_or_operator(registry, event, at)?;
+    exists(registry, &delegation.delegate)?;
+    well_formed(shape::delegation(delegation))?;
+    if delegation.delegate == event.issuer {
+        return Err(Rejection::ParentCircle {
+            id: event.issuer.clone(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// The institution itself, or the operator; nobody whom it lets submit.
+pub(super) fn by_institution_or_operator(event: &Event) -> Result<(), Rejection> {
+    if event.submitter.is_operator() || event.submitter == event.issuer {
+        return Ok(());
+    }
+    Err(Rejection::NotAllowed {
+        allowed: DELEGATORS,
+    })
+}
+
 fn by_operator(event: &Event) -> Result<(), Refusal> {
     if event.issuer.is_operator() && event.submitter.is_operator() {
         return Ok(());
@@ -99,7 +116,11 @@ fn by_operator(event: &Event) -> Result<(), Refusal> {
     .into())
 }
 
-fn by_issuer_or_operator(registry: &Registry, event: &Event, at: Timestamp) -> Result<(), Refusal> {
+pub(super) fn by_issuer_or_operator(
+    registry: &Registry,
+    event: &Event,
+    at: Timestamp,
+) -> Result<(), Refusal> {
     if event.submitter.is_operator() {
         registry.active(&event.issuer)?;
     } else {
@@ -109,7 +130,7 @@ fn by_issuer_or_operator(registry: &Registry, event: &Event, at: Timestamp) -> R
 }
 
 /// The institution is registered; that an id is missing is said with what else is malformed.
-fn exists(registry: &Registry, id: &InstitutionId) -> Result<(), Refusal> {
+pub(super) fn exists(registry: &Registry, id: &InstitutionId) -> Result<(), Refusal> {
     if id.is_operator() || registry.institutions.contains_key(id) {
         return Ok(());
     }

@@ -6,28 +6,37 @@ use super::CodecError;
 use super::fields::{
     date, read_date, read_handle, read_optional_date, read_record_name, record_name, required,
 };
+use super::signature::{read_signature, signature};
 use crate::amount::Credits;
 use crate::event::{
-    AchievementReassigned, AchievementReceived, AchievementStatus, AchievementSuperseded,
+    AchievementReassigned, AchievementReceived, AchievementRecorded, AchievementStatus,
+    AchievementSuperseded,
 };
 use crate::generated as wire;
 use crate::words::{Achievement, AchievementResult, Evidence, Level, Origin, Size, Text};
 
-pub(super) fn recorded(content: &Achievement) -> wire::AchievementContent {
+pub(super) fn recorded(content: &AchievementRecorded) -> wire::AchievementContent {
     wire::AchievementContent {
-        achievement: Some(achievement(content)),
+        achievement: Some(achievement(&content.achievement)),
         reason: String::new(),
+        signature: signature(content.signature.as_deref()),
     }
 }
 
-pub(super) fn read_recorded(body: wire::AchievementContent) -> Result<Achievement, CodecError> {
-    read_achievement(required("achievement", body.achievement)?)
+pub(super) fn read_recorded(
+    body: wire::AchievementContent,
+) -> Result<AchievementRecorded, CodecError> {
+    Ok(AchievementRecorded {
+        achievement: read_achievement(required("achievement", body.achievement)?)?,
+        signature: read_signature(body.signature)?,
+    })
 }
 
 pub(super) fn superseded(version: &AchievementSuperseded) -> wire::AchievementContent {
     wire::AchievementContent {
         achievement: Some(achievement(&version.achievement)),
         reason: version.reason.clone(),
+        signature: signature(version.signature.as_deref()),
     }
 }
 
@@ -38,6 +47,7 @@ pub(super) fn read_superseded(
     Ok(AchievementSuperseded {
         achievement,
         reason: body.reason,
+        signature: read_signature(body.signature)?,
     })
 }
 
@@ -79,6 +89,7 @@ pub(super) fn received(moved: &AchievementReceived) -> wire::AchievementReceived
         achievement: Some(achievement(&moved.achievement)),
         from_learner: moved.from.0.to_vec(),
         suspended: moved.suspended,
+        signature: signature(moved.signature.as_deref()),
     }
 }
 
@@ -91,6 +102,7 @@ pub(super) fn read_received(
         achievement,
         from,
         suspended: body.suspended,
+        signature: read_signature(body.signature)?,
     })
 }
 
@@ -122,7 +134,7 @@ pub(super) fn achievement(content: &Achievement) -> wire::Achievement {
     }
 }
 
-fn read_achievement(body: wire::Achievement) -> Result<Achievement, CodecError> {
+pub(super) fn read_achievement(body: wire::Achievement) -> Result<Achievement, CodecError> {
     Ok(Achievement {
         record_id: body.record_id,
         achievement_type: body.r#type,

@@ -85,4 +85,7 @@ pub enum CodecError {
         /// Which.
         field: &'static str,
     },
+    /// What an issuer signed is no statement.
+    #[error("signature.statement is no statement")]
+    Statement(#[source] Box<CodecError>),
 }

@@ -149,14 +149,14 @@ fn read_provisional(body: wire::ProvisionalReference) -> Result<ProvisionalRefer
     })
 }
 
-fn student(student: &StudentNumber) -> wire::StudentNumber {
+pub(super) fn student(student: &StudentNumber) -> wire::StudentNumber {
     wire::StudentNumber {
         institution_id: student.institution.as_str().to_owned(),
         number: student.number.clone(),
     }
 }
 
-fn read_student(body: wire::StudentNumber) -> Result<StudentNumber, CodecError> {
+pub(super) fn read_student(body: wire::StudentNumber) -> Result<StudentNumber, CodecError> {
     let institution = read_institution_id("student.institution_id", &body.institution_id)?;
     Ok(StudentNumber {
         institution,
@@ -164,7 +164,7 @@ fn read_student(body: wire::StudentNumber) -> Result<StudentNumber, CodecError> 
     })
 }
 
-fn document_identity(identity: &DocumentIdentity) -> wire::DocumentIdentity {
+pub(super) fn document_identity(identity: &DocumentIdentity) -> wire::DocumentIdentity {
     wire::DocumentIdentity {
         document: Some(document(&identity.document)),
         name: identity.name.clone(),
@@ -172,7 +172,9 @@ fn document_identity(identity: &DocumentIdentity) -> wire::DocumentIdentity {
     }
 }
 
-fn read_document_identity(body: wire::DocumentIdentity) -> Result<DocumentIdentity, CodecError> {
+pub(super) fn read_document_identity(
+    body: wire::DocumentIdentity,
+) -> Result<DocumentIdentity, CodecError> {
     Ok(DocumentIdentity {
         document: read_document(required("document", body.document)?),
         name: body.name,

@@ -14,12 +14,14 @@ mod error;
 mod fields;
 mod learner;
 mod registry;
+mod signature;
 
 use prost::Message;
 
 use crate::event::{Body, Event, EventKind, erasure_covers};
 use crate::generated as wire;
 use crate::ids::{Date, Handle};
+use crate::signature::IssuerStatement;
 use crate::words::Achievement;
 
 pub use error::CodecError;
@@ -42,6 +44,8 @@ pub fn encode(body: &Body) -> Vec<u8> {
         Body::CodeListPublished(list) => registry::code_list(list).encode_to_vec(),
         Body::CoursePublished(course) => registry::course(course).encode_to_vec(),
         Body::IntakeWindowPublished(window) => registry::window(window).encode_to_vec(),
+        Body::InstitutionKeyAdded(key) => registry::key(key).encode_to_vec(),
+        Body::InstitutionKeyRevoked(ended) => registry::key_revocation(ended).encode_to_vec(),
         Body::LearnerRegistered(registered) => learner::registered(registered).encode_to_vec(),
         Body::LearnerUpdated(profile) => learner::updated(profile).encode_to_vec(),
         Body::IdentityLinked(student) | Body::IdentityUnlinked(student) => {
@@ -89,6 +93,25 @@ pub fn glance(body: &[u8]) -> Result<(String, Date), CodecError> {
     let content = glance.achievement.unwrap_or_default();
     let awarded = fields::read_date("awarded", &content.awarded)?;
     Ok((content.code, awarded))
+}
+
+/// The bytes of a statement: what an issuer signs, after a prefix.
+#[must_use]
+pub fn encode_statement(statement: &IssuerStatement) -> Vec<u8> {
+    signature::statement(statement).encode_to_vec()
+}
+
+/// The statement that these bytes are.
+///
+/// # Errors
+///
+/// Whatever keeps the bytes from being the one encoding of a statement, see [`CodecError`].
+pub fn decode_statement(bytes: &[u8]) -> Result<IssuerStatement, CodecError> {
+    let decoded = signature::read_statement(message(bytes)?)?;
+    if encode_statement(&decoded) != bytes {
+        return Err(CodecError::NotCanonical);
+    }
+    Ok(decoded)
 }
 
 /// The event from what its leaf shows and its body.
@@ -189,6 +212,12 @@ fn decode_body(kind: EventKind, body: &[u8]) -> Result<Body, CodecError> {
         EventKind::CoursePublished => Body::CoursePublished(registry::read_course(message(body)?)?),
         EventKind::IntakeWindowPublished => {
             Body::IntakeWindowPublished(registry::read_window(message(body)?)?)
+        }
+        EventKind::InstitutionKeyAdded => {
+            Body::InstitutionKeyAdded(registry::read_key(message(body)?)?)
+        }
+        EventKind::InstitutionKeyRevoked => {
+            Body::InstitutionKeyRevoked(registry::read_key_revocation(message(body)?))
         }
         _ => return decode_learner_body(kind, body),
     })

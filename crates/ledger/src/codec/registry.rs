@@ -5,12 +5,12 @@
 use super::CodecError;
 use super::achievement::{level, read_level, read_size, read_texts, size, texts};
 use super::fields::{date, read_institution_id, read_optional_date, read_optional_institution_id};
-use crate::event::{InstitutionStatus, LedgerOpened};
+use crate::event::{InstitutionStatus, KeyRevocation, LedgerOpened};
 use crate::generated as wire;
 use crate::ids::InstitutionId;
 use crate::words::{
-    CodeList, Course, CreditUnit, Delegation, Framework, InstitutionProfile, IntakeWindow, Scope,
-    Span, UnitKind,
+    CodeList, Course, CreditUnit, Delegation, Framework, InstitutionKey, InstitutionProfile,
+    IntakeWindow, Scope, Span, UnitKind,
 };
 
 pub(super) fn opened(opened: &LedgerOpened) -> wire::LedgerOpened {
@@ -43,6 +43,7 @@ pub(super) fn institution(profile: &InstitutionProfile) -> wire::InstitutionProf
         region: profile.region.clone(),
         parent_id: optional_id(profile.parent.as_ref()),
         scopes: profile.scopes.iter().map(scope).collect(),
+        signatures_required: profile.signatures_required,
     }
 }
 
@@ -60,6 +61,7 @@ pub(super) fn read_institution(
             .into_iter()
             .map(read_scope)
             .collect::<Result<_, _>>()?,
+        signatures_required: body.signatures_required,
     })
 }
 
@@ -228,6 +230,39 @@ pub(super) fn read_window(body: wire::IntakeWindow) -> Result<IntakeWindow, Code
         awarded: read_span("awarded", body.awarded)?,
         intake: read_span("intake", body.intake)?,
     })
+}
+
+pub(super) fn key(key: &InstitutionKey) -> wire::InstitutionKey {
+    wire::InstitutionKey {
+        key_id: key.key_id.clone(),
+        public_key: key.public_key.to_vec(),
+        during: span(&key.during),
+    }
+}
+
+pub(super) fn read_key(body: wire::InstitutionKey) -> Result<InstitutionKey, CodecError> {
+    let public_key = body.public_key.try_into();
+    Ok(InstitutionKey {
+        key_id: body.key_id,
+        public_key: public_key.map_err(|_| CodecError::Length {
+            field: "public_key",
+        })?,
+        during: read_span("during", body.during)?,
+    })
+}
+
+pub(super) fn key_revocation(ended: &KeyRevocation) -> wire::InstitutionKeyRevocation {
+    wire::InstitutionKeyRevocation {
+        key_id: ended.key_id.clone(),
+        reason: ended.reason.clone(),
+    }
+}
+
+pub(super) fn read_key_revocation(body: wire::InstitutionKeyRevocation) -> KeyRevocation {
+    KeyRevocation {
+        key_id: body.key_id,
+        reason: body.reason,
+    }
 }
 
 fn scope(scope: &Scope) -> wire::Scope {

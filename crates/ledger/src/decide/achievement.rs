@@ -1,17 +1,21 @@
 //! Proposals of achievement events, and the answer to repetitions.
 
+use std::sync::Arc;
+
 use super::learner::Resolved;
 use super::{By, beside};
 use crate::admit::achievement::{first_position, held};
 use crate::codec;
 use crate::command::{Action, Decision};
 use crate::event::{
-    AchievementReassigned, AchievementReceived, AchievementStatus, AchievementSuperseded, Body,
+    AchievementReassigned, AchievementReceived, AchievementRecorded, AchievementStatus,
+    AchievementSuperseded, Body,
 };
 use crate::ids::{Handle, InstitutionId};
 use crate::keyed::Keyed;
 use crate::rejection::{Rejection, Violation};
 use crate::shape;
+use crate::signature::IssuerSignature;
 use crate::state::{Record, RecordFact, RecordStanding, Refusal};
 use crate::words::{Achievement, LearnerProfile, LearnerReference, RecordName, StudentNumber};
 
@@ -21,9 +25,16 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
             issuer,
             learner,
             achievement,
+            signature,
             fresh,
             register,
         } => {
+            let content = Content {
+                issuer,
+                learner: Some(learner),
+                achievement,
+                signature: signature.as_ref(),
+            };
             let newcomer = match (learner, register) {
                 (LearnerReference::Student(student), Some(profile)) => Some(Newcomer {
                     fresh: *fresh,
@@ -32,25 +43,38 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
                 }),
                 _ => None,
             };
-            submit(by, issuer, learner, achievement, *fresh, newcomer)
+            submit(by, content, learner, *fresh, newcomer)
         }
         Action::Supersede {
             issuer,
             learner,
             achievement,
+            signature,
             reason,
             ..
-        } => supersede(by, issuer, learner.as_ref(), achievement, reason),
+        } => {
+            let content = Content {
+                issuer,
+                learner: learner.as_ref(),
+                achievement,
+                signature: signature.as_ref(),
+            };
+            supersede(by, content, reason)
+        }
         Action::Suspend { name, reason } => change(by, name, reason, Body::AchievementSuspended),
         Action::Reinstate { name, reason } => change(by, name, reason, Body::AchievementReinstated),
         Action::Revoke { name, reason } => change(by, name, reason, Body::AchievementRevoked),
         Action::Reassign {
             name,
             achievement,
+            signature,
             to,
             reason,
             ..
-        } => reassign(by, name, achievement, to, reason),
+        } => {
+            let standing = (achievement, signature.as_ref());
+            reassign(by, name, standing, to, reason)
+        }
         _ => Err(Rejection::OutOfPlace {
             problem: "this action is not the achievements'",
         }
@@ -66,14 +90,53 @@ struct Newcomer<'a> {
     profile: &'a LearnerProfile,
 }
 
+/// What an institution sends: a content, whose it is, about whom, and signed or not.
+#[derive(Clone, Copy)]
+struct Content<'a> {
+    issuer: &'a InstitutionId,
+    learner: Option<&'a LearnerReference>,
+    achievement: &'a Achievement,
+    signature: Option<&'a Arc<IssuerSignature>>,
+}
+
+impl Content<'_> {
+    /// What the content alone must satisfy, and that its issuer signed it for the learner it is sent for.
+    fn rules(&self, by: &By<'_>) -> Result<(), Refusal> {
+        let signature = self.signature.map(Arc::as_ref);
+        crate::admit::content_rules(by.state, self.issuer, self.achievement, signature, by.at)?;
+        if self.is_signed_for_another() {
+            return Err(Rejection::SignatureMismatch { field: "learner" }.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the statement names the learner otherwise than the sender does.
+    fn is_signed_for_another(&self) -> bool {
+        let signed = self
+            .signature
+            .map(|signature| &signature.statement().learner);
+        signed
+            .zip(self.learner)
+            .is_some_and(|(signed, sent)| signed != sent)
+    }
+
+    /// The refusal, or what the content alone is refused for when that comes first.
+    fn or_earlier(&self, by: &By<'_>, refusal: Refusal) -> Refusal {
+        match self.rules(by) {
+            Ok(()) => refusal,
+            Err(other) => other.or_earlier(refusal),
+        }
+    }
+}
+
 fn submit(
     by: &By<'_>,
-    issuer: &InstitutionId,
+    content: Content<'_>,
     learner: &LearnerReference,
-    achievement: &Achievement,
     fresh: Handle,
     newcomer: Option<Newcomer<'_>>,
 ) -> Result<Decision, Refusal> {
+    let (issuer, achievement) = (content.issuer, content.achievement);
     by.acting_for(issuer, false)?;
     by.may_name(learner)?;
     let secret = by.state.secret()?;
@@ -86,30 +149,38 @@ fn submit(
         }
         Some(RecordFact::Held(record)) => {
             return repeated(by, record, learner, achievement)
-                .map_err(|refusal| beside_content(by, issuer, achievement, refusal))
+                .map_err(|refusal| content.or_earlier(by, refusal))
                 .and_then(|decision| settled(by, decision, newcomer));
         }
     }
     let resolved = by
         .resolve(learner)
-        .map_err(|refusal| beside_content(by, issuer, achievement, refusal))?;
+        .map_err(|refusal| content.or_earlier(by, refusal))?;
+    // Admission cannot know which reference was sent; else it judges the content.
+    if content.is_signed_for_another() {
+        content.rules(by)?;
+    }
     let (handle, pending, mut events) = match (resolved, newcomer) {
         (Resolved::Account(handle, None), _) => (handle, None, Vec::new()),
         (_, Some(newcomer)) => {
             // Admission looks at the content after the account that must be opened first.
-            crate::admit::content_rules(by.state, issuer, achievement, by.at)
+            content
+                .rules(by)
                 .map_err(|refusal| beside(refusal, newcomer.malformed()))?;
             (fresh, None, newcomer.events(by)?)
         }
         (Resolved::Account(handle, pending), None) => (handle, pending, Vec::new()),
         (Resolved::Nobody(reference), None) => {
             // Admission looks at the content after the account that must be opened first.
-            crate::admit::content_rules(by.state, issuer, achievement, by.at)?;
+            content.rules(by)?;
             let pending = Some(reference.reason());
             (fresh, pending, vec![by.open_provisional(fresh, reference)])
         }
     };
-    let body = Body::AchievementRecorded(achievement.clone());
+    let body = Body::AchievementRecorded(AchievementRecorded {
+        achievement: achievement.clone(),
+        signature: content.signature.cloned(),
+    });
     let event = by.unkeyed(issuer.clone(), Some(handle), body);
     events.push(Keyed::about(&secret, key, event));
     Ok(Decision::record(events).pending(pending))
@@ -144,19 +215,6 @@ fn settled(
         pending: None,
         ..decision
     })
-}
-
-/// The refusal, or what the content alone is refused for when that comes first.
-fn beside_content(
-    by: &By<'_>,
-    issuer: &InstitutionId,
-    achievement: &Achievement,
-    refusal: Refusal,
-) -> Refusal {
-    match crate::admit::content_rules(by.state, issuer, achievement, by.at) {
-        Ok(()) => refusal,
-        Err(other) => other.or_earlier(refusal),
-    }
 }
 
 /// The record id exists: with the same content for the same learner it is a repetition.
@@ -237,28 +295,24 @@ fn former(by: &By<'_>, reference: &LearnerReference) -> Result<Vec<Handle>, Refu
     Ok(former.into_iter().flatten().collect())
 }
 
-fn supersede(
-    by: &By<'_>,
-    issuer: &InstitutionId,
-    learner: Option<&LearnerReference>,
-    achievement: &Achievement,
-    reason: &str,
-) -> Result<Decision, Refusal> {
-    by.acting_for(issuer, false)?;
-    learner.map_or(Ok(()), |learner| by.may_name(learner))?;
-    next_version(by, issuer, learner, achievement, reason).map_err(|refusal| {
+fn supersede(by: &By<'_>, content: Content<'_>, reason: &str) -> Result<Decision, Refusal> {
+    by.acting_for(content.issuer, false)?;
+    content
+        .learner
+        .map_or(Ok(()), |learner| by.may_name(learner))?;
+    next_version(by, content, reason).map_err(|refusal| {
         let refusal = beside(refusal, shape::reason(reason));
-        beside_content(by, issuer, achievement, refusal)
+        content.or_earlier(by, refusal)
     })
 }
 
-fn next_version(
-    by: &By<'_>,
-    issuer: &InstitutionId,
-    learner: Option<&LearnerReference>,
-    achievement: &Achievement,
-    reason: &str,
-) -> Result<Decision, Refusal> {
+fn next_version(by: &By<'_>, content: Content<'_>, reason: &str) -> Result<Decision, Refusal> {
+    let Content {
+        issuer,
+        learner,
+        achievement,
+        signature,
+    } = content;
     let record = held(by.state, issuer, &achievement.record_id)?;
     let record_id = achievement.record_id.clone();
     if let Some(learner) = learner
@@ -272,7 +326,7 @@ fn next_version(
         .into());
     }
     let (handle, account) = by.state.resolve(record.learner)?;
-    let content = by
+    let digest = by
         .state
         .secret()?
         .content(&codec::encode_achievement(achievement));
@@ -280,13 +334,17 @@ fn next_version(
     let version = record
         .versions
         .iter()
-        .find(|version| version.content == content);
+        .find(|version| version.content == digest);
     if let Some(version) = version {
         return Ok(Decision::already(version.position, Some(handle)).pending(pending));
+    }
+    if content.is_signed_for_another() {
+        content.rules(by)?;
     }
     let new = AchievementSuperseded {
         achievement: achievement.clone(),
         reason: reason.to_owned(),
+        signature: signature.cloned(),
     };
     let body = Body::AchievementSuperseded(new);
     let event = by.event(issuer.clone(), Some(handle), body);
@@ -318,23 +376,26 @@ fn name_and_reason(name: &RecordName, reason: &str) -> Vec<Violation> {
     violations
 }
 
+/// A content as it stands, and its signature.
+type Standing<'a> = (&'a Achievement, Option<&'a Arc<IssuerSignature>>);
+
 fn reassign(
     by: &By<'_>,
     name: &RecordName,
-    achievement: &Achievement,
+    standing: Standing<'_>,
     to: &LearnerReference,
     reason: &str,
 ) -> Result<Decision, Refusal> {
     by.acting_for(&name.issuer, false)?;
     by.may_name(to)?;
-    departure_and_arrival(by, name, achievement, to, reason)
+    departure_and_arrival(by, name, standing, to, reason)
         .map_err(|refusal| beside(refusal, name_and_reason(name, reason)))
 }
 
 fn departure_and_arrival(
     by: &By<'_>,
     name: &RecordName,
-    achievement: &Achievement,
+    (achievement, signature): Standing<'_>,
     to: &LearnerReference,
     reason: &str,
 ) -> Result<Decision, Refusal> {
@@ -359,6 +420,7 @@ fn departure_and_arrival(
         achievement: achievement.clone(),
         from,
         suspended,
+        signature: signature.cloned(),
     };
     let issuer = &name.issuer;
     Ok(Decision::record(vec![

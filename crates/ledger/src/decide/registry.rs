@@ -3,12 +3,12 @@
 use super::By;
 use crate::admit::registry::DELEGATORS;
 use crate::command::{Action, Actor, Decision};
-use crate::event::{Body, InstitutionStatus};
+use crate::event::{Body, InstitutionStatus, KeyRevocation};
 use crate::ids::{InstitutionId, Position};
 use crate::registry::Published;
 use crate::rejection::Rejection;
 use crate::state::Refusal;
-use crate::words::{CodeList, Course, Delegation};
+use crate::words::{CodeList, Course, Delegation, InstitutionKey};
 
 pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal> {
     let registry = by.state.registry();
@@ -70,7 +70,20 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
             let same = same(registry.windows.get(&window.id), window);
             by_operator(by, Body::IntakeWindowPublished(window.clone()), same)
         }
+        _ => propose_own(by, action),
+    }
+}
+
+/// What an institution does itself, or the operator for it.
+fn propose_own(by: &By<'_>, action: &Action) -> Result<Decision, Refusal> {
+    match action {
         Action::Delegate { issuer, delegation } => delegate(by, issuer, delegation),
+        Action::AddInstitutionKey { issuer, key } => add_key(by, issuer, key),
+        Action::RevokeInstitutionKey {
+            issuer,
+            key_id,
+            reason,
+        } => revoke_key(by, issuer, key_id, reason),
         Action::PublishCourse { issuer, course } => publish_course(by, issuer, course),
         _ => Err(Rejection::OutOfPlace {
             problem: "this action is not the registry's",
@@ -101,17 +114,46 @@ fn by_issuer(
     ))
 }
 
+/// The actor is the institution itself, or the operator.
+fn itself_or_operator(by: &By<'_>, issuer: &InstitutionId) -> Result<(), Rejection> {
+    if matches!(by.actor, Actor::Institution(id) if id != issuer) {
+        return Err(Rejection::NotAllowed {
+            allowed: DELEGATORS,
+        });
+    }
+    Ok(())
+}
+
+/// Registering the same key again changes nothing, unless it has been revoked since.
+fn add_key(by: &By<'_>, issuer: &InstitutionId, key: &InstitutionKey) -> Result<Decision, Refusal> {
+    itself_or_operator(by, issuer)?;
+    let known = by.state.registry().key(issuer, &key.key_id);
+    let known = known.filter(|known| known.revoked.is_none());
+    let same = same(known.map(|known| &known.key), key);
+    by_issuer(by, issuer, Body::InstitutionKeyAdded(key.clone()), same)
+}
+
+/// Revoking again for the same reason changes nothing.
+fn revoke_key(
+    by: &By<'_>,
+    issuer: &InstitutionId,
+    key_id: &str,
+    reason: &str,
+) -> Result<Decision, Refusal> {
+    itself_or_operator(by, issuer)?;
+    let (key_id, reason) = (key_id.to_owned(), reason.to_owned());
+    let known = by.state.registry().key(issuer, &key_id);
+    let same = same(known.and_then(|known| known.revoked.as_ref()), &reason);
+    let body = Body::InstitutionKeyRevoked(KeyRevocation { key_id, reason });
+    by_issuer(by, issuer, body, same)
+}
+
 fn delegate(
     by: &By<'_>,
     issuer: &InstitutionId,
     delegation: &Delegation,
 ) -> Result<Decision, Refusal> {
-    if matches!(by.actor, Actor::Institution(id) if id != issuer) {
-        return Err(Rejection::NotAllowed {
-            allowed: DELEGATORS,
-        }
-        .into());
-    }
+    itself_or_operator(by, issuer)?;
     let institution = by.state.registry().institutions.get(issuer);
     let before = institution.and_then(|found| found.delegations.get(&delegation.delegate));
     let same = same(before, &delegation.during);

@@ -88,6 +88,9 @@ pub struct InstitutionProfile {
     /// What it may issue. Without a scope it may only submit for others.
     #[prost(message, repeated, tag = "6")]
     pub scopes: ::prost::alloc::vec::Vec<Scope>,
+    /// Its achievements are recorded only with its signature.
+    #[prost(bool, tag = "7")]
+    pub signatures_required: bool,
 }
 /// Body of INSTITUTION_SUSPENDED, INSTITUTION_REINSTATED and INSTITUTION_CLOSED.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -111,6 +114,29 @@ pub struct Delegation {
     /// Days on which it may, by the date of recording.
     #[prost(message, optional, tag = "2")]
     pub during: ::core::option::Option<Span>,
+}
+/// Body of INSTITUTION_KEY_ADDED. Neither a key id nor a public key of an institution is ever used again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstitutionKey {
+    /// The institution's own name for it: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// Ed25519 public key (RFC 8032), 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub public_key: ::prost::alloc::vec::Vec<u8>,
+    /// Days on which it may sign, by the date of recording.
+    #[prost(message, optional, tag = "3")]
+    pub during: ::core::option::Option<Span>,
+}
+/// Body of INSTITUTION_KEY_REVOKED. What was recorded before stays signed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstitutionKeyRevocation {
+    /// Which of the issuing institution's keys.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// Why, for people.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// Body of FRAMEWORK_PUBLISHED. Publishing again replaces; a level once published stays.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -448,6 +474,56 @@ pub struct Achievement {
     #[prost(message, optional, tag = "23")]
     pub replaces: ::core::option::Option<RecordName>,
 }
+/// Who a statement is about, as the issuer names the learner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LearnerReference {
+    /// Exactly one.
+    #[prost(oneof = "learner_reference::Reference", tags = "1, 2, 3")]
+    pub reference: ::core::option::Option<learner_reference::Reference>,
+}
+/// Nested message and enum types in `LearnerReference`.
+pub mod learner_reference {
+    /// Exactly one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Reference {
+        /// The learner's handle, 16 bytes.
+        #[prost(bytes, tag = "1")]
+        Handle(::prost::alloc::vec::Vec<u8>),
+        /// A student number.
+        #[prost(message, tag = "2")]
+        Student(super::StudentNumber),
+        /// A document with name and birth date.
+        #[prost(message, tag = "3")]
+        Document(super::DocumentIdentity),
+    }
+}
+/// What an issuer signs. Encoded by the rule of bodies: re-encoding gives the same bytes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct IssuerStatement {
+    /// The issuing institution.
+    #[prost(string, tag = "1")]
+    pub issuer_id: ::prost::alloc::string::String,
+    /// Who achieved it.
+    #[prost(message, optional, tag = "2")]
+    pub learner: ::core::option::Option<LearnerReference>,
+    /// What.
+    #[prost(message, optional, tag = "3")]
+    pub achievement: ::core::option::Option<Achievement>,
+}
+/// An issuer's signature. The signed bytes are `creditbank issuer statement v1` in ASCII, a zero byte, and
+/// the statement.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssuerSignature {
+    /// Which of the issuer's keys.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// The exact bytes of the IssuerStatement: its issuer and its achievement are those of the record.
+    #[prost(bytes = "vec", tag = "2")]
+    pub statement: ::prost::alloc::vec::Vec<u8>,
+    /// Ed25519 signature (RFC 8032), 64 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+}
 /// Body of ACHIEVEMENT_RECORDED and ACHIEVEMENT_SUPERSEDED.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AchievementContent {
@@ -457,6 +533,9 @@ pub struct AchievementContent {
     /// SUPERSEDED only: why, for people.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+    /// The issuer's signature of this content; absent from an unsigned one.
+    #[prost(message, optional, tag = "3")]
+    pub signature: ::core::option::Option<IssuerSignature>,
 }
 /// Body of ACHIEVEMENT_SUSPENDED, ACHIEVEMENT_REINSTATED and ACHIEVEMENT_REVOKED.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -493,6 +572,9 @@ pub struct AchievementReceived {
     /// True while the achievement was suspended when it was reassigned.
     #[prost(bool, tag = "3")]
     pub suspended: bool,
+    /// The signature of the content as it stood. Its statement names the learner whom the issuer meant then.
+    #[prost(message, optional, tag = "4")]
+    pub signature: ::core::option::Option<IssuerSignature>,
 }
 /// The kind of a record, as its leaf carries it. Numbers are for ever; new kinds are additive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -524,6 +606,10 @@ pub enum EventKind {
     CoursePublished = 19,
     /// A window in which results of a period may be submitted.
     IntakeWindowPublished = 20,
+    /// The issuing institution (of the leaf) has a key with which it signs its achievements.
+    InstitutionKeyAdded = 21,
+    /// A key of the issuing institution (of the leaf) has ended for good.
+    InstitutionKeyRevoked = 22,
     /// A learner's account is opened: bound to a person, or provisional.
     LearnerRegistered = 30,
     /// A learner's names, documents, birth date or region are replaced.
@@ -581,6 +667,8 @@ impl EventKind {
             Self::CodeListPublished => "EVENT_KIND_CODE_LIST_PUBLISHED",
             Self::CoursePublished => "EVENT_KIND_COURSE_PUBLISHED",
             Self::IntakeWindowPublished => "EVENT_KIND_INTAKE_WINDOW_PUBLISHED",
+            Self::InstitutionKeyAdded => "EVENT_KIND_INSTITUTION_KEY_ADDED",
+            Self::InstitutionKeyRevoked => "EVENT_KIND_INSTITUTION_KEY_REVOKED",
             Self::LearnerRegistered => "EVENT_KIND_LEARNER_REGISTERED",
             Self::LearnerUpdated => "EVENT_KIND_LEARNER_UPDATED",
             Self::IdentityLinked => "EVENT_KIND_IDENTITY_LINKED",
@@ -616,6 +704,8 @@ impl EventKind {
             "EVENT_KIND_CODE_LIST_PUBLISHED" => Some(Self::CodeListPublished),
             "EVENT_KIND_COURSE_PUBLISHED" => Some(Self::CoursePublished),
             "EVENT_KIND_INTAKE_WINDOW_PUBLISHED" => Some(Self::IntakeWindowPublished),
+            "EVENT_KIND_INSTITUTION_KEY_ADDED" => Some(Self::InstitutionKeyAdded),
+            "EVENT_KIND_INSTITUTION_KEY_REVOKED" => Some(Self::InstitutionKeyRevoked),
             "EVENT_KIND_LEARNER_REGISTERED" => Some(Self::LearnerRegistered),
             "EVENT_KIND_LEARNER_UPDATED" => Some(Self::LearnerUpdated),
             "EVENT_KIND_IDENTITY_LINKED" => Some(Self::IdentityLinked),

@@ -76,6 +76,16 @@ impl Check {
         }
     }
 
+    /// A key's name, of the same form as an institution's.
+    pub(super) fn key_id(&mut self, field: Arguments<'_>, value: &str) {
+        let legal = value.parse::<InstitutionId>().is_ok();
+        if value.is_empty() {
+            self.say(field, "is required");
+        } else if !legal {
+            self.say(field, "is not 1 to 64 characters of A-Z a-z 0-9 . _ -");
+        }
+    }
+
     pub(super) fn achievement_type(&mut self, field: Arguments<'_>, word: &str) {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let extends = word

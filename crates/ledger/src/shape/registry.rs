@@ -8,8 +8,10 @@ use super::{
     check_size,
 };
 use crate::rejection::Violation;
+use crate::signature::public_key_problem;
 use crate::words::{
-    CodeList, Course, CreditUnit, Delegation, Framework, InstitutionProfile, IntakeWindow, Scope,
+    CodeList, Course, CreditUnit, Delegation, Framework, InstitutionKey, InstitutionProfile,
+    IntakeWindow, Scope,
 };
 
 /// An institution.
@@ -36,6 +38,27 @@ pub fn delegation(delegation: &Delegation) -> Vec<Violation> {
     let mut check = Check::default();
     check.institution_id(format_args!("delegate_id"), &delegation.delegate);
     check.span(format_args!("during"), &delegation.during);
+    check.found
+}
+
+/// A key, in the message field `key`.
+#[must_use]
+pub fn institution_key(key: &InstitutionKey) -> Vec<Violation> {
+    let mut check = Check::default();
+    check.key_id(format_args!("key.key_id"), &key.key_id);
+    if let Some(problem) = public_key_problem(&key.public_key) {
+        check.say(format_args!("key.public_key"), problem);
+    }
+    check.span(format_args!("key.during"), &key.during);
+    check.found
+}
+
+/// The end of a key.
+#[must_use]
+pub fn key_revocation(key_id: &str, reason: &str) -> Vec<Violation> {
+    let mut check = Check::default();
+    check.key_id(format_args!("key_id"), key_id);
+    check.required(format_args!("reason"), reason, STRING_BYTES_MAX);
     check.found
 }
 

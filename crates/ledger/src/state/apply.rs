@@ -114,7 +114,9 @@ impl State {
             Body::LearnerReopened(_) => self.with_learner(handle, |l| l.standing = Standing::Open),
             Body::LearnerErased(erased) => self.erase(at, Some(erased)),
             Body::LearnerIdentityErased => self.erase(at, None),
-            Body::AchievementRecorded(content) => self.record_first(at, names, content.awarded),
+            Body::AchievementRecorded(new) => {
+                self.record_first(at, names, new.achievement.awarded);
+            }
             Body::AchievementSuperseded(new) => {
                 self.supersede(at, names, new.achievement.awarded);
             }
@@ -306,6 +308,7 @@ impl State {
             content,
             result: names.result(),
             awarded,
+            signature: names.signature(),
         };
         Some((key, version))
     }

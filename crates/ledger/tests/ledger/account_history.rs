@@ -41,7 +41,7 @@ impl History {
     }
 
     pub(crate) fn record(&mut self, learner: Handle, achievement: Achievement) -> &mut Self {
-        self.push(learner, Body::AchievementRecorded(achievement))
+        self.push(learner, Body::AchievementRecorded(achievement.into()))
     }
 
     pub(crate) fn register(&mut self, learner: Handle) -> &mut Self {

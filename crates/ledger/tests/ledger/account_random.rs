@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::account::{Account, Balance, HoldingState, LineKey};
 use ledger::event::{
-    AchievementReassigned, AchievementReceived, AchievementStatus, AchievementSuperseded,
-    LearnerErased, LearnerRegistered, Opening,
+    AchievementReassigned, AchievementReceived, AchievementRecorded, AchievementStatus,
+    AchievementSuperseded, LearnerErased, LearnerRegistered, Opening,
 };
 use ledger::words::{
     Achievement, LearnerProfile, Level, Origin, ProvisionalReference, RecordName, Size,
@@ -103,7 +103,10 @@ impl Model {
             Body::LearnerReopened(_) => {
                 self.closed.remove(&learner);
             }
-            Body::AchievementRecorded(content) => self.records.push(Record {
+            Body::AchievementRecorded(AchievementRecorded {
+                achievement: content,
+                ..
+            }) => self.records.push(Record {
                 name: named(&content.record_id),
                 chain: learner,
                 arrived: position,
@@ -176,7 +179,7 @@ impl Model {
         let n = self.records.len();
         if u64::try_from(n).unwrap() < N_RECORDS {
             let content = content(draw, &format!("r{n}"), self.at.date());
-            self.push(learner, Body::AchievementRecorded(content));
+            self.push(learner, Body::AchievementRecorded(content.into()));
         }
     }
 
@@ -200,6 +203,7 @@ impl Model {
                 let new = AchievementSuperseded {
                     achievement,
                     reason,
+                    signature: None,
                 };
                 self.push(learner, Body::AchievementSuperseded(new));
             }
@@ -219,6 +223,7 @@ impl Model {
                     achievement,
                     from: learner,
                     suspended,
+                    signature: None,
                 };
                 self.push(other, Body::AchievementReceived(moved));
             }
@@ -561,7 +566,11 @@ fn ten_thousand_records_with_a_merge() {
                 part_of,
                 ..achievement
             };
-            push(&mut model, learner, Body::AchievementRecorded(achievement));
+            push(
+                &mut model,
+                learner,
+                Body::AchievementRecorded(achievement.into()),
+            );
         }
     }
     push(&mut model, bob, Body::LearnerMerged(counterpart(anna, "")));

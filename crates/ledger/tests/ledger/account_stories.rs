@@ -18,6 +18,7 @@ fn superseded(achievement: Achievement) -> Body {
     Body::AchievementSuperseded(AchievementSuperseded {
         achievement,
         reason,
+        signature: None,
     })
 }
 
@@ -382,6 +383,7 @@ fn a_reassigned_record_leaves_one_account_and_comes_to_the_other() {
         achievement: course("r", "A", 3),
         from: ANNA,
         suspended: true,
+        signature: None,
     };
     let mut history = History::default();
     history

@@ -9,21 +9,28 @@
     reason = "each test binary that includes this file uses a part of it"
 )]
 
+use std::sync::Arc;
+
 use ledger::event::{
     AchievementReassigned, AchievementReceived, AchievementStatus, AchievementSuperseded,
-    Counterpart, InstitutionStatus, LearnerErased, LearnerRegistered, LedgerOpened, Opening,
+    Counterpart, InstitutionStatus, KeyRevocation, LearnerErased, LearnerRegistered, LedgerOpened,
+    Opening,
 };
 use ledger::words::{
     Achievement, AchievementResult, CodeList, Course, CreditUnit, Delegation, Document,
-    DocumentIdentity, Evidence, Framework, InstitutionProfile, IntakeWindow, LearnerProfile, Level,
-    Origin, PendingReason, ProvisionalReference, RecordName, Scope, Size, Span, StudentNumber,
-    Text, UnitKind,
+    DocumentIdentity, Evidence, Framework, InstitutionKey, InstitutionProfile, IntakeWindow,
+    LearnerProfile, LearnerReference, Level, Origin, PendingReason, ProvisionalReference,
+    RecordName, Scope, Size, Span, StudentNumber, Text, UnitKind,
 };
-use ledger::{Body, Credits, Date, Event, Handle, InstitutionId, Key};
+use ledger::{
+    Body, Credits, Date, Event, Handle, InstitutionId, IssuerSignature, IssuerStatement, Key,
+};
 use proptest::prelude::{Strategy, any};
 
 /// Number of kinds of events.
-pub(crate) const KINDS: u64 = 29;
+pub(crate) const KINDS: u64 = 31;
+/// Number of kinds, the first of them, that were there before issuers signed: their pinned encodings stay.
+const KINDS_UNSIGNED: u64 = 29;
 
 /// Random events.
 pub(crate) fn events() -> impl Strategy<Value = Event> {
@@ -39,7 +46,27 @@ pub(crate) fn nth_event(n: u64) -> Event {
         .finalize_xof()
         .fill(&mut bytes);
     let mut draw = Draw::new(bytes);
-    event_of(&mut draw, n % KINDS)
+    event_of(&mut draw, n % KINDS_UNSIGNED)
+}
+
+/// The same of what came with signatures: keys, and signed contents.
+pub(crate) fn nth_signed(n: u64) -> Event {
+    let mut bytes = vec![0; 2_048];
+    blake3::Hasher::new()
+        .update(b"signed")
+        .update(&n.to_be_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
+    let mut draw = Draw::new(bytes);
+    let kind = draw.pick(&[1, 2, 22, 23, 28, 29, 30]);
+    let mut event = event_of(&mut draw, kind);
+    sign(&mut draw, &mut event.body);
+    event
+}
+
+/// One of each kind, by the generator's own number.
+pub(crate) fn event_of_kind(kind: u64) -> Event {
+    event_of(&mut Draw::new(vec![]), kind)
 }
 
 /// Choices read from bytes; once they are used up, the first choice is always taken.
@@ -86,11 +113,49 @@ impl Draw {
 
 pub(crate) fn event(draw: &mut Draw) -> Event {
     let kind = draw.below(KINDS);
-    event_of(draw, kind)
+    let mut event = event_of(draw, kind);
+    if draw.flag() {
+        sign(draw, &mut event.body);
+    }
+    event
+}
+
+/// Signs what can be signed; drawn last, so that it changes nothing of what is drawn before.
+fn sign(draw: &mut Draw, body: &mut Body) {
+    match body {
+        Body::InstitutionRegistered(profile) | Body::InstitutionUpdated(profile) => {
+            profile.signatures_required = true;
+        }
+        Body::AchievementRecorded(new) => new.signature = Some(signature(draw)),
+        Body::AchievementSuperseded(new) => new.signature = Some(signature(draw)),
+        Body::AchievementReceived(received) => received.signature = Some(signature(draw)),
+        _ => {}
+    }
+}
+
+/// Of any statement, by nobody.
+fn signature(draw: &mut Draw) -> Arc<IssuerSignature> {
+    let statement = statement(draw);
+    let bytes = ledger::codec::encode_statement(&statement);
+    let signature: [u8; 64] = draw.array();
+    Arc::new(IssuerSignature::read(text(draw), bytes, signature).unwrap())
+}
+
+pub(crate) fn statement(draw: &mut Draw) -> IssuerStatement {
+    let learner = match draw.below(3) {
+        0 => LearnerReference::Handle(handle(draw)),
+        1 => LearnerReference::Student(student(draw)),
+        _ => LearnerReference::Document(identity(draw)),
+    };
+    IssuerStatement {
+        issuer: institution_id(draw),
+        learner,
+        achievement: achievement(draw),
+    }
 }
 
 fn event_of(draw: &mut Draw, kind: u64) -> Event {
-    let body = if kind < 12 {
+    let body = if kind < 12 || kind >= KINDS_UNSIGNED {
         registry_body(draw, kind)
     } else {
         learner_body(draw, kind)
@@ -150,11 +215,20 @@ fn registry_body(draw: &mut Draw, kind: u64) -> Body {
             level: draw.option(level),
             field: text(draw),
         }),
-        _ => Body::IntakeWindowPublished(IntakeWindow {
+        11 => Body::IntakeWindowPublished(IntakeWindow {
             id: text(draw),
             institutions: draw.list(institution_id),
             awarded: span(draw),
             intake: span(draw),
+        }),
+        29 => Body::InstitutionKeyAdded(InstitutionKey {
+            key_id: text(draw),
+            public_key: draw.array(),
+            during: span(draw),
+        }),
+        _ => Body::InstitutionKeyRevoked(KeyRevocation {
+            key_id: text(draw),
+            reason: text(draw),
         }),
     }
 }
@@ -176,10 +250,11 @@ fn learner_body(draw: &mut Draw, kind: u64) -> Body {
             suppressed: draw.list(|draw| Key(draw.array())),
         }),
         21 => Body::LearnerIdentityErased,
-        22 => Body::AchievementRecorded(achievement(draw)),
+        22 => Body::AchievementRecorded(achievement(draw).into()),
         23 => Body::AchievementSuperseded(AchievementSuperseded {
             achievement: achievement(draw),
             reason: text(draw),
+            signature: None,
         }),
         24 => Body::AchievementSuspended(achievement_status(draw)),
         25 => Body::AchievementReinstated(achievement_status(draw)),
@@ -193,6 +268,7 @@ fn learner_body(draw: &mut Draw, kind: u64) -> Body {
             achievement: achievement(draw),
             from: handle(draw),
             suspended: draw.flag(),
+            signature: None,
         }),
     }
 }
@@ -259,6 +335,7 @@ fn institution(draw: &mut Draw) -> InstitutionProfile {
             level_max: draw.option(level),
             awarded: span(draw),
         }),
+        signatures_required: false,
     }
 }
 
@@ -278,14 +355,18 @@ fn opening(draw: &mut Draw) -> Opening {
         0 => Opening::Person(profile(draw)),
         1 => Opening::Provisional(ProvisionalReference::Student(student(draw))),
         _ => {
-            let identity = DocumentIdentity {
-                document: document(draw),
-                name: text(draw),
-                birth_date: date(draw),
-            };
+            let identity = identity(draw);
             let reason = draw.pick(&[PendingReason::Unlinked, PendingReason::IdentityMismatch]);
             Opening::Provisional(ProvisionalReference::Document(identity, reason))
         }
+    }
+}
+
+fn identity(draw: &mut Draw) -> DocumentIdentity {
+    DocumentIdentity {
+        document: document(draw),
+        name: text(draw),
+        birth_date: date(draw),
     }
 }
 

@@ -94,7 +94,24 @@ fn next(after: &Rejection) -> Option<Rejection> {
             issuer: id(),
             what: "type",
         },
-        Rejection::OutOfScope { .. } => Rejection::UnknownLearner,
+        Rejection::OutOfScope { .. } => Rejection::SignatureRequired { issuer: id() },
+        Rejection::SignatureRequired { .. } => Rejection::SigningKeyUnknown {
+            issuer: id(),
+            key_id: "k1".to_owned(),
+        },
+        Rejection::SigningKeyUnknown { .. } => Rejection::SigningKeyEnded {
+            issuer: id(),
+            key_id: "k1".to_owned(),
+            revoked: None,
+            from: None,
+            until: None,
+        },
+        Rejection::SigningKeyEnded { .. } => Rejection::SignatureMismatch { field: "code" },
+        Rejection::SignatureMismatch { .. } => Rejection::SignatureInvalid {
+            issuer: id(),
+            key_id: "k1".to_owned(),
+        },
+        Rejection::SignatureInvalid { .. } => Rejection::UnknownLearner,
         Rejection::UnknownLearner => Rejection::LearnerErased,
         Rejection::LearnerErased => Rejection::LearnerProvisional,
         Rejection::LearnerProvisional => Rejection::UnresolvedLearner,
@@ -167,7 +184,12 @@ fn next_of_the_rest(after: &Rejection) -> Option<Rejection> {
             id: id(),
             state: "closed",
         },
-        Rejection::InstitutionStateUnchanged { .. } => Rejection::ParentCircle { id: id() },
+        Rejection::InstitutionStateUnchanged { .. } => Rejection::SigningKeyExists {
+            issuer: id(),
+            key_id: "k1".to_owned(),
+            position: Position(1),
+        },
+        Rejection::SigningKeyExists { .. } => Rejection::ParentCircle { id: id() },
         Rejection::ParentCircle { .. } => Rejection::LevelWithdrawn {
             level: Level {
                 framework: code(),

@@ -6,8 +6,8 @@
 
 use ledger::event::LedgerOpened;
 use ledger::words::{
-    CodeList, Course, CreditUnit, Delegation, Framework, IntakeWindow, LearnerReference,
-    PendingReason, RecordName,
+    CodeList, Course, CreditUnit, Delegation, Framework, InstitutionKey, IntakeWindow,
+    LearnerReference, PendingReason, RecordName,
 };
 use ledger::{
     Action, Actor, Command, Decision, Handle, InstitutionId, Key, Keyed, Rejection, Revision,
@@ -16,6 +16,7 @@ use ledger::{
 
 use crate::bank::{Bank, at_noon};
 use crate::show::show;
+use crate::signing::{public_key, signature};
 use crate::vocabulary::{
     Words, achievement, attributes, date, handle, institution, label, learner, level, profile,
     record, size, student, text, unit_kind,
@@ -109,6 +110,23 @@ fn institution_action(words: &Words<'_>) -> Option<Action> {
                 delegation,
             }
         }
+        "key" => {
+            let key_id = words.word(2).to_owned();
+            let secret = words.option("secret").unwrap_or(&key_id);
+            Action::AddInstitutionKey {
+                issuer: institution(words.word(1)),
+                key: InstitutionKey {
+                    public_key: public_key(secret),
+                    during: words.span("during"),
+                    key_id,
+                },
+            }
+        }
+        "revoke-key" => Action::RevokeInstitutionKey {
+            issuer: institution(words.word(1)),
+            key_id: words.word(2).to_owned(),
+            reason,
+        },
         _ => return None,
     })
 }
@@ -249,18 +267,24 @@ fn record_action(bank: &Bank, words: &Words<'_>, issuer: &InstitutionId) -> Opti
             .map_or_else(name, |id| record(id, issuer))
     };
     Some(match words.word(0) {
-        "submit" => Action::Submit {
-            issuer: said().issuer,
-            learner: about().unwrap_or(LearnerReference::Handle(Handle([0; 16]))),
-            achievement: achievement(words, &said()),
-            fresh: words.option("fresh").map_or_else(|| drawn(bank), handle),
-            register: words
-                .words(1)
-                .contains(&"registering")
-                .then(|| attributes(words)),
-        },
+        "submit" => {
+            let learner = about().unwrap_or(LearnerReference::Handle(Handle([0; 16])));
+            Action::Submit {
+                issuer: said().issuer,
+                signature: signature(words, &said(), &learner),
+                learner,
+                achievement: achievement(words, &said()),
+                fresh: words.option("fresh").map_or_else(|| drawn(bank), handle),
+                register: words
+                    .words(1)
+                    .contains(&"registering")
+                    .then(|| attributes(words)),
+            }
+        }
         "supersede" => Action::Supersede {
             issuer: said().issuer,
+            // Without a learner in the request the statement still names one.
+            signature: signature(words, &said(), &about().unwrap_or_else(|| learner("L1"))),
             learner: about(),
             achievement: achievement(words, &said()),
             reason,
@@ -282,9 +306,12 @@ fn record_action(bank: &Bank, words: &Words<'_>, issuer: &InstitutionId) -> Opti
             let name = name();
             let RecordName { issuer, record_id } = name.clone();
             let content = bank.contents.get(&(issuer, record_id)).cloned();
+            // Of a record that never was there is no content: what is sent does not matter.
+            let (achievement, signature) =
+                content.unwrap_or_else(|| (achievement(words, &name), None));
             Action::Reassign {
-                // Of a record that never was there is no content: what is sent does not matter.
-                achievement: content.unwrap_or_else(|| achievement(words, &name)),
+                achievement,
+                signature,
                 name,
                 to: learner(words.after("to").unwrap()),
                 reason,

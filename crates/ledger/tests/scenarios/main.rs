@@ -14,5 +14,6 @@ mod language;
 mod out_of_place;
 mod properties;
 mod show;
+mod signing;
 mod table;
 mod vocabulary;

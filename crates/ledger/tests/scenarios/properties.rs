@@ -8,7 +8,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_assert, proptes
 use proptest::sample::select;
 use proptest::{collection, prop_oneof};
 
-use ledger::event::{AchievementReceived, AchievementSuperseded};
+use ledger::event::AchievementReceived;
 use ledger::state::Refusal;
 use ledger::{Body, Event, EventKind, State, Timestamp, admit};
 
@@ -279,25 +279,19 @@ fn malformed(body: &Body, other: bool) -> Option<Body> {
     Some(match body.clone() {
         Body::AchievementRecorded(mut content) => {
             if other {
-                content.attempt = 0;
+                content.achievement.attempt = 0;
             } else {
-                content.record_id.clear();
+                content.achievement.record_id.clear();
             }
             Body::AchievementRecorded(content)
         }
-        Body::AchievementSuperseded(AchievementSuperseded {
-            mut achievement,
-            mut reason,
-        }) => {
+        Body::AchievementSuperseded(mut new) => {
             if other {
-                achievement.titles.clear();
+                new.achievement.titles.clear();
             } else {
-                reason.clear();
+                new.reason.clear();
             }
-            Body::AchievementSuperseded(AchievementSuperseded {
-                achievement,
-                reason,
-            })
+            Body::AchievementSuperseded(new)
         }
         Body::AchievementReceived(mut received) => {
             if other {

@@ -32,7 +32,7 @@ macro_rules! tables {
 
 tables! {
     submitting repeating superseding standing duplicates windows scopes acting dates pending joining
-    separating reassigning erasing revisions requests newcomers registry precedence
+    separating reassigning erasing revisions requests newcomers registry signing precedence
 }
 
 /// Runs a table and compares its answers.

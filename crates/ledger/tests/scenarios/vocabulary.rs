@@ -264,6 +264,7 @@ pub(crate) fn profile(words: &Words<'_>) -> InstitutionProfile {
         region: words.text("region"),
         parent: words.option("parent").map(institution),
         scopes: words.all("scope").map(scope).collect(),
+        signatures_required: words.option("signed") == Some("required"),
     }
 }
 

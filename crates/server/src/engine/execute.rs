@@ -15,6 +15,7 @@ use super::Engine;
 use super::fault::EngineFault;
 use super::load::Loaded;
 use super::outcome::{Done, Mode, Outcome, Receipt, Refused, Written};
+use super::signatures;
 use super::writer::{Job, Reply, Seen};
 
 /// How often facts may turn out stale or lacking before the caller is told to retry.
@@ -127,13 +128,14 @@ impl<S: EventStore> Engine<S> {
         Err(EngineFault::Overloaded)
     }
 
-    /// Loads `needed`, and whatever else deciding on the published state turns out to lack.
+    /// Checks signatures, loads `needed`, and whatever else deciding on the published state turns out to lack.
     async fn load_all(
         &self,
         commands: Arc<Vec<Command>>,
         needed: &BTreeSet<Need>,
     ) -> Result<Prepared, EngineFault> {
         let published = self.inner.published();
+        signatures::check(&commands, published.base.registry()).await;
         let seen = Seen {
             size: published.head.size,
             generation: published.generation,

@@ -210,7 +210,7 @@ impl<S: EventStore> Loader<'_, S> {
 
     fn claimer(&self, event: &Event) -> Option<Key> {
         let record_id = match &event.body {
-            Body::AchievementRecorded(content) => &content.record_id,
+            Body::AchievementRecorded(new) => &new.achievement.record_id,
             Body::AchievementSuperseded(new) => &new.achievement.record_id,
             Body::AchievementReceived(received) => &received.achievement.record_id,
             _ => return None,

@@ -15,15 +15,16 @@ mod outcome;
 mod questions;
 mod random;
 mod settle;
+mod signatures;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chain::Head;
-use ledger::event::LedgerOpened;
+use ledger::event::{AchievementRecorded, LedgerOpened};
 use ledger::registry::Registry;
 use ledger::state::RecordFact;
-use ledger::words::{Achievement, LearnerReference, PendingReason, RecordName};
+use ledger::words::{LearnerReference, PendingReason, RecordName};
 use ledger::{
     Action, Actor, Body, Command, Handle, KeySecret, Position, Rejection, Revision, State,
     Timestamp,
@@ -135,14 +136,15 @@ impl<S: EventStore> Engine<S> {
     ) -> Result<Outcome, EngineFault> {
         let mut tried = None;
         loop {
-            let (achievement, position) = match self.content(&name).await? {
+            let (content, position) = match self.content(&name).await? {
                 Ok(content) => content,
                 Err(rejection) => return Ok(Err(Refused::Rejected(rejection))),
             };
             let (name, to, reason) = (name.clone(), to.clone(), reason.clone());
             let action = Action::Reassign {
                 name,
-                achievement,
+                achievement: content.achievement,
+                signature: content.signature,
                 to,
                 reason,
                 expected,
@@ -164,11 +166,11 @@ impl<S: EventStore> Engine<S> {
         }
     }
 
-    /// The content of a record's version in force, and where it was recorded.
+    /// The content of a record's version in force with its signature, and where it was recorded.
     async fn content(
         &self,
         name: &RecordName,
-    ) -> Result<Result<(Achievement, Position), Rejection>, EngineFault> {
+    ) -> Result<Result<(AchievementRecorded, Position), Rejection>, EngineFault> {
         let key = self.inner.secret.record_name(name);
         let latest = self.inner.ask(|state| match state.record(key)? {
             Some(RecordFact::Held(record)) => Ok(record.versions.last().copied()),
@@ -193,8 +195,22 @@ impl<S: EventStore> Engine<S> {
         let event = join::event(record).map_err(EngineFault::decode(position.0))?;
         Ok(match event.body {
             Body::AchievementRecorded(content) => Ok((content, version.position)),
-            Body::AchievementSuperseded(new) => Ok((new.achievement, version.position)),
-            Body::AchievementReceived(received) => Ok((received.achievement, version.position)),
+            Body::AchievementSuperseded(new) => {
+                let (achievement, signature) = (new.achievement, new.signature);
+                let content = AchievementRecorded {
+                    achievement,
+                    signature,
+                };
+                Ok((content, version.position))
+            }
+            Body::AchievementReceived(received) => {
+                let (achievement, signature) = (received.achievement, received.signature);
+                let content = AchievementRecorded {
+                    achievement,
+                    signature,
+                };
+                Ok((content, version.position))
+            }
             Body::Erased(_) => Err(Rejection::RecordErased {
                 record_id: name.record_id.clone(),
             }),

@@ -2,10 +2,14 @@
 //!
 //! Apart from learners because this is the busiest path, and the one with the most fields.
 
+use std::sync::Arc;
+
 use ledger::words::{
     Achievement, AchievementResult, Evidence, LearnerReference, Origin, RecordName,
 };
-use ledger::{Action, Date, Handle, InstitutionId, Rejection, Revision, Violation, shape};
+use ledger::{
+    Action, Date, Handle, InstitutionId, IssuerSignature, Rejection, Revision, Violation, shape,
+};
 
 use api::v1;
 
@@ -30,12 +34,18 @@ pub fn submission(
         let problem = "is required: a handle, a student number or a document";
         problems.say(At::field("learner"), problem);
     }
-    let (issuer, learner, achievement) = content(&mut problems, wire, acting);
+    let Content {
+        issuer,
+        learner,
+        achievement,
+        signature,
+    } = content(&mut problems, wire, acting);
     let learner = learner.unwrap_or(LearnerReference::Handle(fresh));
     let action = Action::Submit {
         issuer,
         learner,
         achievement,
+        signature,
         fresh,
         register: None,
     };
@@ -52,12 +62,18 @@ pub fn supersession(
 ) -> Result<Action, Rejection> {
     let mut problems = Problems::default();
     let achievement = required("achievement", wire.achievement)?;
-    let (issuer, learner, achievement) = content(&mut problems, achievement, acting);
+    let Content {
+        issuer,
+        learner,
+        achievement,
+        signature,
+    } = content(&mut problems, achievement, acting);
     let expected = wire.expected_revision.map(Revision);
     let action = Action::Supersede {
         issuer,
         learner,
         achievement,
+        signature,
         reason: wire.reason,
         expected,
     };
@@ -151,11 +167,15 @@ pub fn reassignment(
     problems.finish((name, to), shapeless)
 }
 
-fn content(
-    problems: &mut Problems,
-    wire: v1::Achievement,
-    acting: &InstitutionId,
-) -> (InstitutionId, Option<LearnerReference>, Achievement) {
+/// What the message of an achievement says.
+struct Content {
+    issuer: InstitutionId,
+    learner: Option<LearnerReference>,
+    achievement: Achievement,
+    signature: Option<Arc<IssuerSignature>>,
+}
+
+fn content(problems: &mut Problems, wire: v1::Achievement, acting: &InstitutionId) -> Content {
     let issuer = id_or_acting(problems, At::field("issuer_id"), &wire.issuer_id, acting);
     let at_learner = At::field("learner");
     let learner = wire
@@ -202,7 +222,34 @@ fn content(
         evidence: wire.evidence.into_iter().map(evidence).collect(),
         replaces,
     };
-    (issuer, learner, achievement)
+    let signature = wire.signature.and_then(|wire| signature(problems, wire));
+    Content {
+        issuer,
+        learner,
+        achievement,
+        signature,
+    }
+}
+
+/// A signature that nobody has checked yet.
+fn signature(problems: &mut Problems, wire: v1::IssuerSignature) -> Option<Arc<IssuerSignature>> {
+    let at = At::field("signature");
+    let Ok(signature) = <[u8; 64]>::try_from(wire.signature.as_slice()) else {
+        let problem = format!(
+            "is {} bytes long; an Ed25519 signature has 64",
+            wire.signature.len()
+        );
+        problems.say(at.sub("signature"), problem);
+        return None;
+    };
+    match IssuerSignature::read(wire.key_id, wire.statement, signature) {
+        Ok(signature) => Some(Arc::new(signature)),
+        Err(error) => {
+            let problem = format!("is not the one encoding of an IssuerStatement: {error}");
+            problems.say(at.sub("statement"), problem);
+            None
+        }
+    }
 }
 
 /// What else is wrong with a submission that could not be read in full.

@@ -27,8 +27,8 @@ pub use learner::{
 };
 pub use newcomer::NewLearners;
 pub use registry::{
-    code_list, course, credit_unit, delegation, framework, institution, institution_or_acting,
-    institution_state, optional_institution, window,
+    code_list, course, credit_unit, delegation, framework, institution, institution_key,
+    institution_or_acting, institution_state, key_revocation, optional_institution, window,
 };
 pub use subscription::{Filter, filter};
 

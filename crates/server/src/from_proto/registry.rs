@@ -3,8 +3,8 @@
 //! Apart from records because few callers publish and many submit.
 
 use ledger::words::{
-    CodeList, Course, CreditUnit, Delegation, Framework, InstitutionProfile, IntakeWindow, Scope,
-    UnitKind,
+    CodeList, Course, CreditUnit, Delegation, Framework, InstitutionKey, InstitutionProfile,
+    IntakeWindow, Scope, UnitKind,
 };
 use ledger::{Action, InstitutionId, Rejection, shape};
 
@@ -40,6 +40,7 @@ pub fn institution(wire: Option<v1::Institution>) -> Result<InstitutionProfile, 
         region,
         parent,
         scopes,
+        signatures_required: wire.signatures_required,
     };
     problems.finish(profile, shape::institution)
 }
@@ -144,6 +145,62 @@ pub fn delegation(
     problems.finish((issuer, delegation), |(_, delegation)| {
         shape::delegation(delegation)
     })
+}
+
+/// A key, and whose it is; what is output only is not read.
+///
+/// # Errors
+/// [`Rejection::Malformed`] with every field that cannot be read.
+pub fn institution_key(
+    wire: v1::AddInstitutionKeyRequest,
+    acting: &InstitutionId,
+) -> Result<(InstitutionId, InstitutionKey), Rejection> {
+    let mut problems = Problems::default();
+    let at = At::field("institution_id");
+    let issuer = id_or_acting(&mut problems, at, &wire.institution_id, acting);
+    if issuer.is_operator() {
+        problems.say(at, "is required");
+    }
+    let wire = required("key", wire.key)?;
+    let at = At::field("key");
+    let during = span(&mut problems, at.sub("during"), wire.during);
+    let Ok(public_key) = <[u8; 32]>::try_from(wire.public_key.as_slice()) else {
+        let len = wire.public_key.len();
+        let problem = format!("is {len} bytes long; an Ed25519 public key has 32");
+        problems.say(at.sub("public_key"), problem);
+        return Err(Rejection::Malformed(problems.0));
+    };
+    let key = InstitutionKey {
+        key_id: wire.key_id,
+        public_key,
+        during,
+    };
+    problems.finish((issuer, key), |(_, key)| shape::institution_key(key))
+}
+
+/// Which key of whom to end, and why.
+///
+/// # Errors
+/// [`Rejection::Malformed`] with every field that cannot be read.
+pub fn key_revocation(
+    wire: v1::RevokeInstitutionKeyRequest,
+    acting: &InstitutionId,
+) -> Result<(InstitutionId, Action), Rejection> {
+    let mut problems = Problems::default();
+    let at = At::field("institution_id");
+    let issuer = id_or_acting(&mut problems, at, &wire.institution_id, acting);
+    if issuer.is_operator() {
+        problems.say(at, "is required");
+    }
+    problems
+        .0
+        .extend(shape::key_revocation(&wire.key_id, &wire.reason));
+    let action = Action::RevokeInstitutionKey {
+        issuer: issuer.clone(),
+        key_id: wire.key_id,
+        reason: wire.reason,
+    };
+    problems.finish((issuer, action), shapeless)
 }
 
 /// A framework.

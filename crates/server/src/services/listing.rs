@@ -89,12 +89,12 @@ impl<S: EventStore> Context<S> {
         }
         let first_event = event(first)?;
         let erased = || Ok(filter.takes_erased().then(|| erased(first, moment)));
-        let Body::AchievementRecorded(content) = &first_event.body else {
+        let Body::AchievementRecorded(new) = &first_event.body else {
             return erased();
         };
         let name = RecordName {
             issuer: first_event.issuer.clone(),
-            record_id: content.record_id.clone(),
+            record_id: new.achievement.record_id.clone(),
         };
         let (content, with) = self.in_force(&name, first, &first_event, moment).await?;
         if !filter.takes_content(&content) {

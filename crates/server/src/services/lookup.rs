@@ -59,9 +59,12 @@ impl<S: EventStore> Context<S> {
             let content = version.achievement.as_deref();
             v1::RecordVersion {
                 receipt: Some(to_proto::receipt_of(record)),
-                achievement: content.map(|it| to_proto::achievement(&name.issuer, learner, it)),
+                achievement: content.map(|content| v1::Achievement {
+                    signature: version.signature.as_deref().map(to_proto::signature),
+                    ..to_proto::achievement(&name.issuer, learner, content)
+                }),
                 reason: version.reason.clone(),
-                signed: false,
+                signed: version.signature.is_some(),
             }
         };
         let holding = account.holding(name);

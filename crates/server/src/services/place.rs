@@ -162,6 +162,7 @@ mod tests {
             kind,
             name: None,
             achievement: None,
+            signed: false,
             unit: String::new(),
             amount_in: None,
             amount_out: None,

@@ -196,16 +196,30 @@ impl<S: EventStore> RegistryService for RegistryCalls<S> {
 
     async fn add_institution_key(
         &self,
-        _: Request<v1::AddInstitutionKeyRequest>,
+        request: Request<v1::AddInstitutionKeyRequest>,
     ) -> Result<Response<v1::AddInstitutionKeyResponse>, Status> {
-        Err(Status::unimplemented("institution keys"))
+        let (caller, wire) = opened_by_actor(request)?;
+        let (issuer, key) = from_proto::institution_key(wire, &caller.acting).map_err(refuse)?;
+        let id = issuer.clone();
+        let action = Action::AddInstitutionKey { issuer, key };
+        let (institution, receipt) = self.change(caller.actor, id, action).await?;
+        Ok(Response::new(v1::AddInstitutionKeyResponse {
+            institution,
+            receipt,
+        }))
     }
 
     async fn revoke_institution_key(
         &self,
-        _: Request<v1::RevokeInstitutionKeyRequest>,
+        request: Request<v1::RevokeInstitutionKeyRequest>,
     ) -> Result<Response<v1::RevokeInstitutionKeyResponse>, Status> {
-        Err(Status::unimplemented("institution keys"))
+        let (caller, wire) = opened_by_actor(request)?;
+        let (id, action) = from_proto::key_revocation(wire, &caller.acting).map_err(refuse)?;
+        let (institution, receipt) = self.change(caller.actor, id, action).await?;
+        Ok(Response::new(v1::RevokeInstitutionKeyResponse {
+            institution,
+            receipt,
+        }))
     }
 
     async fn publish_framework(

@@ -62,7 +62,24 @@ fn next(rejection: &Rejection) -> Option<Rejection> {
             issuer: id(),
             what: "level",
         },
-        Rejection::OutOfScope { .. } => Rejection::UnknownLearner,
+        Rejection::OutOfScope { .. } => Rejection::SignatureRequired { issuer: id() },
+        Rejection::SignatureRequired { .. } => Rejection::SigningKeyUnknown {
+            issuer: id(),
+            key_id: "2026".to_owned(),
+        },
+        Rejection::SigningKeyUnknown { .. } => Rejection::SigningKeyEnded {
+            issuer: id(),
+            key_id: "2026".to_owned(),
+            revoked: None,
+            from: Some(day(1)),
+            until: Some(day(31)),
+        },
+        Rejection::SigningKeyEnded { .. } => Rejection::SignatureMismatch { field: "code" },
+        Rejection::SignatureMismatch { .. } => Rejection::SignatureInvalid {
+            issuer: id(),
+            key_id: "2026".to_owned(),
+        },
+        Rejection::SignatureInvalid { .. } => Rejection::UnknownLearner,
         Rejection::UnknownLearner => Rejection::LearnerErased,
         Rejection::LearnerErased => Rejection::LearnerProvisional,
         Rejection::LearnerProvisional => Rejection::UnresolvedLearner,
@@ -119,7 +136,12 @@ fn next(rejection: &Rejection) -> Option<Rejection> {
             id: id(),
             state: "closed",
         },
-        Rejection::InstitutionStateUnchanged { .. } => Rejection::ParentCircle { id: id() },
+        Rejection::InstitutionStateUnchanged { .. } => Rejection::SigningKeyExists {
+            issuer: id(),
+            key_id: "2026".to_owned(),
+            position,
+        },
+        Rejection::SigningKeyExists { .. } => Rejection::ParentCircle { id: id() },
         Rejection::ParentCircle { .. } => {
             let level = Level {
                 framework: "eqf".to_owned(),
@@ -237,6 +259,7 @@ fn only_a_taken_name_is_already_exists() {
         "RECORD_ID_REUSED",
         "REQUEST_ID_REUSED",
         "INSTITUTION_EXISTS",
+        "SIGNING_KEY_EXISTS",
     ];
     assert_eq!(taken, expected);
 }

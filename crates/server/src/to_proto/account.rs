@@ -43,7 +43,7 @@ pub fn entry(entry: &Entry) -> v1::StatementEntry {
         amount_out: amount(entry.amount_out),
         balance: amount(entry.balance),
         note: entry.note.clone(),
-        signed: false,
+        signed: entry.signed,
     }
 }
 

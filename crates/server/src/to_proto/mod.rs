@@ -16,7 +16,7 @@ use api::v1;
 
 pub use account::{balance, entry};
 pub use learner::{change, learner_profile, pending_learner, student_number};
-pub use record::{achievement, outcome, record_state, refused};
+pub use record::{achievement, outcome, record_state, refused, signature};
 pub use registry::{code_entry, code_list, course, credit_unit, framework, institution, window};
 
 /// A receipt.

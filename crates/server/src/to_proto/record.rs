@@ -2,7 +2,7 @@
 
 use ledger::account::HoldingState;
 use ledger::words::{Achievement, AchievementResult, Evidence, Origin, PendingReason};
-use ledger::{Handle, InstitutionId};
+use ledger::{Handle, InstitutionId, IssuerSignature};
 
 use super::{date, level, receipt, record_name, size, texts};
 use crate::engine::{Done, Refused};
@@ -85,7 +85,7 @@ pub fn record_state(state: HoldingState) -> v1::RecordState {
     }
 }
 
-/// An achievement of that issuer and learner.
+/// An achievement of that issuer and learner, without its signature.
 #[must_use]
 pub fn achievement(
     issuer: &InstitutionId,
@@ -123,6 +123,16 @@ pub fn achievement(
         evidence: content.evidence.iter().map(evidence).collect(),
         replaces: content.replaces.as_ref().map(record_name),
         signature: None,
+    }
+}
+
+/// An issuer's signature, as it came.
+#[must_use]
+pub fn signature(signature: &IssuerSignature) -> v1::IssuerSignature {
+    v1::IssuerSignature {
+        key_id: signature.key_id.clone(),
+        statement: signature.statement_bytes().to_vec(),
+        signature: signature.signature.to_vec(),
     }
 }
 
@@ -222,6 +232,7 @@ mod tests {
                 issuer,
                 learner,
                 achievement: content,
+                signature: None,
                 fresh,
                 register: None,
             }

@@ -1,7 +1,7 @@
 //! Institutions and the published vocabulary.
 
 use ledger::InstitutionId;
-use ledger::registry::{Codes, Institution, InstitutionStanding, Published};
+use ledger::registry::{Codes, Institution, InstitutionStanding, Published, RegisteredKey};
 use ledger::words::{Course, CreditUnit, Framework, IntakeWindow, Scope, UnitKind};
 
 use super::{level, size, span, texts};
@@ -35,8 +35,20 @@ pub fn institution(institution: &Institution) -> v1::Institution {
         state: state.into(),
         successor_id: id(successor),
         delegations: delegations.collect(),
-        signatures_required: false,
-        keys: Vec::new(),
+        signatures_required: profile.signatures_required,
+        keys: institution.keys.values().map(key).collect(),
+    }
+}
+
+fn key(registered: &RegisteredKey) -> v1::InstitutionKey {
+    let key = &registered.key.value;
+    let revoked = registered.revoked.as_ref();
+    v1::InstitutionKey {
+        key_id: key.key_id.clone(),
+        public_key: key.public_key.to_vec(),
+        during: span(&key.during),
+        revoked: revoked.is_some(),
+        revoked_reason: revoked.map_or_else(String::new, |end| end.value.clone()),
     }
 }
 

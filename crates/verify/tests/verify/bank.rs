@@ -279,6 +279,7 @@ pub(crate) fn institution(name: &str) -> InstitutionProfile {
         region: String::new(),
         parent: None,
         scopes: vec![Scope::default()],
+        signatures_required: false,
     }
 }
 
@@ -388,6 +389,7 @@ pub(crate) fn submit(
         issuer: id(issuer),
         learner,
         achievement,
+        signature: None,
         fresh: handle(fresh),
         register: None,
     }
@@ -401,6 +403,7 @@ pub(crate) fn supersede(record_id: &str, code: &str, tier: &str) -> Action {
             tier: tier.to_owned(),
             ..achievement(record_id, code)
         },
+        signature: None,
         reason: "regraded".to_owned(),
         expected: None,
     }
@@ -410,6 +413,7 @@ pub(crate) fn reassign(record_id: &str, content: Achievement, to: u8, reason: &s
     Action::Reassign {
         name: record("uni", record_id),
         achievement: content,
+        signature: None,
         to: by_handle(to),
         reason: reason.to_owned(),
         expected: None,

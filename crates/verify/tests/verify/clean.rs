@@ -23,6 +23,7 @@ fn a_ledger_as_a_server_makes_it_is_clean() {
         erased bodies 0
         on disk       8,192 bytes; segments 2, blocks 8, head marks 1
         re-admitted   23 of 23
+        issuer-signed none
     "#]]
     .assert_eq(&short(&report.to_string()));
 }

@@ -52,6 +52,7 @@ fn a_clean_ledger() {
         erased bodies 0
         on disk       8,192 bytes; segments 2, blocks 8, head marks 1
         re-admitted   23 of 23
+        issuer-signed none
     "#]]
     .assert_eq(&shown(dir.path(), &["DIR"]));
     expect![[r#"
@@ -82,6 +83,10 @@ fn a_clean_ledger() {
             "resting_on_erased": 0,
             "damaged": 0,
             "after_stop": 0
+          },
+          "signatures": {
+            "signed": 0,
+            "genuine": 0
           },
           "findings_total": 0,
           "findings": [],
@@ -115,6 +120,7 @@ fn a_torn_ledger() {
         erased bodies 0
         on disk       8,192 bytes; segments 2, blocks 7, head marks 0
         re-admitted   21 of 21
+        issuer-signed none
         notes
           torn tail: 200 bytes from byte 2093 of segment 1 on are the rest of a write that was never acknowledged; the next start of the ledger cuts them
     "#]].assert_eq(&shown(dir.path(), &["DIR"]));
@@ -134,6 +140,7 @@ fn a_torn_ledger() {
         erased bodies 0
         on disk       8,192 bytes; segments 2, blocks 7, head marks 0
         re-admitted   21 of 21
+        issuer-signed none
         notes
           torn tail: 200 bytes from byte 2093 of segment 1 on are the rest of a write that was never acknowledged; the next start of the ledger cuts them
     "#]].assert_eq(&shown(dir.path(), &["DIR", "--expect-head", &head]));
@@ -166,6 +173,7 @@ fn a_tampered_ledger() {
         re-admitted   18 of 23
                       3 not judged: what they rest on is erased or damaged
                       2 not judged: damaged
+        issuer-signed none
         other findings
         at position 13, segment 0, byte 2915
           broken:   a body is what its leaf commits to
@@ -206,6 +214,10 @@ fn a_tampered_ledger_for_programs() {
             "resting_on_erased": 3,
             "damaged": 2,
             "after_stop": 0
+          },
+          "signatures": {
+            "signed": 0,
+            "genuine": 0
           },
           "findings_total": 2,
           "findings": [
@@ -253,6 +265,7 @@ fn a_reordered_ledger() {
         on disk       8,192 bytes; segments 2, blocks 7, head marks 1
         re-admitted   11 of 20
                       9 not judged: after the point where re-admission had to stop
+        issuer-signed none
         notes
           re-admission stops at position 11: records cannot be read from here on
         other findings
@@ -281,6 +294,7 @@ fn an_expected_head() {
         erased bodies 0
         on disk       8,192 bytes; segments 2, blocks 8, head marks 1
         re-admitted   23 of 23
+        issuer-signed none
     "#]]
     .assert_eq(&shown(dir.path(), &["DIR", "--expect-head", &head]));
     let other = head

@@ -70,7 +70,8 @@ fn an_erased_learner_is_clean_and_counted_apart() {
         on disk       8,192 bytes; segments 2, blocks 10, head marks 1
         re-admitted   12 of 20
                       7 not judged: erased
-                      1 not judged: what they rest on is erased or damaged"#]]
+                      1 not judged: what they rest on is erased or damaged
+        issuer-signed none"#]]
     .assert_eq(
         &report
             .to_string()

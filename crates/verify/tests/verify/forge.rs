@@ -22,7 +22,7 @@ pub(crate) fn forged(mut bank: Bank, events: &[Event], expected: Expect) {
 }
 
 pub(crate) fn recorded(record_id: &str, code: &str) -> Body {
-    Body::AchievementRecorded(achievement(record_id, code))
+    Body::AchievementRecorded(achievement(record_id, code).into())
 }
 
 pub(crate) fn status(record_id: &str) -> AchievementStatus {
@@ -128,6 +128,7 @@ fn superseding_a_revoked_record_is_found() {
     let body = Body::AchievementSuperseded(AchievementSuperseded {
         achievement,
         reason,
+        signature: None,
     });
     forged(
         bank,

@@ -350,6 +350,7 @@ fn a_second_event_of_a_pair_by_another_institution_is_found() {
         let mut achievement = achievement("r1", "CS-1");
         achievement.tier = "B".to_owned();
         let arrived = Body::AchievementReceived(AchievementReceived {
+            signature: None,
             achievement,
             from: handle(1),
             suspended: false,
@@ -382,6 +383,7 @@ fn an_arrival_by_another_institution_is_found_though_the_departure_is_erased() {
         reason: "a reason".to_owned(),
     });
     let arrived = Body::AchievementReceived(AchievementReceived {
+        signature: None,
         achievement: achievement("c1", "ART-1"),
         from: handle(1),
         suspended: false,

@@ -106,7 +106,11 @@ fn a_balance_follows_the_account_and_the_day() {
     check(&log);
     let mut expiring = achievement("a");
     expiring.expires = Some(day("2024-12-31"));
-    log.one("uni-a", a, Body::AchievementRecorded(expiring.clone()));
+    log.one(
+        "uni-a",
+        a,
+        Body::AchievementRecorded(expiring.clone().into()),
+    );
     log.record("uni-a", b, "b");
     check(&log);
     let on = |log: &Log, day| balance(log, &views, a, day).totals.contains_key("credit");
@@ -117,7 +121,7 @@ fn a_balance_follows_the_account_and_the_day() {
     let mut plain = achievement("c");
     (plain.size, plain.level, plain.field) = (None, None, String::new());
     plain.origin = Origin::Assessed;
-    log.one("uni-a", a, Body::AchievementRecorded(plain));
+    log.one("uni-a", a, Body::AchievementRecorded(plain.into()));
     check(&log);
     log.one("uni-a", a, Body::AchievementSuspended(status("a")));
     check(&log);

@@ -15,7 +15,7 @@ fn histories_and_lists_are_whole_around_the_length_of_a_chunk() {
     for events in [0_u8, 1, 126, 127, 128, 129, 130, 255] {
         let mut log = Log::new();
         let learner = handle(1);
-        let content = || Body::AchievementRecorded(achievement("a"));
+        let content = || Body::AchievementRecorded(achievement("a").into());
         let mut expected = vec![];
         for _ in 0..events {
             // Another learner's and another issuer's lie between.

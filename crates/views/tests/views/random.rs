@@ -83,7 +83,7 @@ fn body(kind: &Kind) -> Body {
     };
     match kind {
         Kind::Updated => Body::LearnerUpdated(profile()),
-        Kind::Recorded(n, expiry) => Body::AchievementRecorded(content(n, expiry)),
+        Kind::Recorded(n, expiry) => Body::AchievementRecorded(content(n, expiry).into()),
         Kind::Superseded(n, expiry) => superseded(content(n, expiry)),
         Kind::Suspended(n) => Body::AchievementSuspended(status(&id(n))),
         Kind::Reinstated(n) => Body::AchievementReinstated(status(&id(n))),
@@ -231,7 +231,7 @@ fn check_found(log: &Log, found: &[Position], matches: impl Fn(&Achievement) -> 
     for record in log.records(0) {
         let (position, event) = (record.leaf.position, event(&record));
         if let Body::AchievementRecorded(content) = &event.body {
-            assert!(!matches(content) || found.contains(&position));
+            assert!(!matches(&content.achievement) || found.contains(&position));
         }
         assert!(all || !record.is_erased() || !found.contains(&position));
     }

@@ -103,7 +103,11 @@ impl Log {
     }
 
     pub(crate) fn record(&mut self, issuer: &str, handle: Handle, id: &str) -> Position {
-        self.one(issuer, handle, Body::AchievementRecorded(achievement(id)))
+        self.one(
+            issuer,
+            handle,
+            Body::AchievementRecorded(achievement(id).into()),
+        )
     }
 
     pub(crate) fn revoke(&mut self, issuer: &str, handle: Handle, id: &str) -> Position {
@@ -135,6 +139,7 @@ impl Log {
             reason,
         };
         let came = AchievementReceived {
+            signature: None,
             achievement,
             from,
             suspended,
@@ -238,6 +243,7 @@ pub(crate) fn status(id: &str) -> AchievementStatus {
 pub(crate) fn superseded(achievement: Achievement) -> Body {
     let reason = MARKER.to_owned();
     Body::AchievementSuperseded(AchievementSuperseded {
+        signature: None,
         achievement,
         reason,
     })

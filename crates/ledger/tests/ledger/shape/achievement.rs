@@ -249,7 +249,7 @@ fn the_longest_well_formed_achievement_decodes_again() {
     let mut longest = achievement();
     longest.outcomes = vec!["u".repeat(1_000); 15];
     assert_eq!(shape::achievement(&id("a"), &longest), []);
-    let body = Body::AchievementRecorded(longest);
+    let body = Body::AchievementRecorded(longest.into());
     let bytes = ledger::codec::encode(&body);
     let number = ledger::codec::number_of(body.kind());
     let decoded = ledger::codec::decode(number, "a", "a", Some(Handle([1; 16])), &bytes).unwrap();

@@ -25,6 +25,7 @@ fn institution(id: InstitutionId) -> InstitutionProfile {
         region: "CN-GD".to_owned(),
         parent: None,
         scopes: vec![Scope::default()],
+        signatures_required: false,
     }
 }
 
