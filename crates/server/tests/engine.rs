@@ -512,6 +512,8 @@ async fn a_repetition_within_a_validated_batch_is_no_fault() {
     }
 }
 
+type Given = Option<Vec<(Key, Position)>>;
+
 /// A store whose erasures fail, as if the machine stopped between the event and the zeros.
 struct ErasesNothing(Arc<MemoryStore>);
 
@@ -520,13 +522,8 @@ impl EventStore for ErasesNothing {
         self.0.head().await
     }
 
-    async fn append_keyed(
-        &self,
-        expected: Head,
-        block: Block,
-        keys: Option<Vec<(Key, Position)>>,
-    ) -> Result<Head, AppendError> {
-        self.0.append_keyed(expected, block, keys).await
+    async fn append_keyed(&self, at: Head, block: Block, keys: Given) -> Result<Head, AppendError> {
+        self.0.append_keyed(at, block, keys).await
     }
 
     async fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {

@@ -1,4 +1,4 @@
-//! Where in a segment a position lies: a sparse index, about one entry per 16 KiB, and its file.
+//! Where in a segment a position lies: a sparse index, about one entry per 4 KiB, and its file.
 //!
 //! Apart from the segment because it is disposable: it is never believed without the bytes it leads to,
 //! and is made again from them. In memory it exists for the active segment and for a bounded number of
@@ -16,7 +16,7 @@ use chain::{Block, Position, SEGMENT_HEADER_LEN};
 use crate::width::offset;
 
 /// Bytes of segment between two entries, at least.
-const SPAN_BYTES: u64 = 16 * 1024;
+const SPAN_BYTES: u64 = 4 * 1024;
 const MAGIC: &[u8; 8] = b"CBOFFSET";
 const HASH_LEN: usize = 32;
 const ENTRY_LEN: usize = 16;

@@ -150,7 +150,11 @@ impl<F: Fs> Reader<F> {
         let (number, _) = self.catalog.segment_of(position);
         let visit = match hand.visit.take() {
             Some(visit) if visit.segment.header.number == number => visit,
-            _ => Visit::new(self.catalog.segment(number)?),
+            Some(mut visit) => {
+                visit.turn_to(self.catalog.segment(number)?);
+                visit
+            }
+            None => Visit::new(self.catalog.segment(number)?),
         };
         let visit = hand.visit.insert(visit);
         let fault = |source| Fault::backend("read a record", source);

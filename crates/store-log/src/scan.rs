@@ -328,6 +328,13 @@ impl Window {
         }
     }
 
+    /// Goes to another file, with the memory of the one before.
+    pub(crate) fn turn_to(&mut self, len: u64) {
+        self.len = len;
+        self.start = 0;
+        self.bytes.clear();
+    }
+
     /// `wanted` bytes from `from` on, fewer where the file ends.
     pub(crate) fn at<R: File>(&mut self, file: &R, from: u64, wanted: usize) -> io::Result<&[u8]> {
         let wanted = wanted.min(length(self.len.saturating_sub(from)));

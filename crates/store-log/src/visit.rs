@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use chain::{BLOCK_HEADER_LEN, BlockHeader, FRAME_HEAD_LEN, Hash, LEAF_LEN_MAX, Leaf, Position};
-use durable::File;
+use durable::{File, read_exact_at};
 
 use crate::catalog::{OpenSegment, shared};
 use crate::offsets::Entry;
@@ -15,7 +15,7 @@ use crate::scan::Window;
 use crate::width::offset;
 
 /// Bytes read at once to find a frame: what lies between two noted offsets, and the frame.
-const FRAME_WINDOW_BYTES: usize = 20 * 1024;
+const FRAME_WINDOW_BYTES: usize = 6 * 1024;
 const SALT_LEN: usize = 32;
 
 /// Where a position lies, if offsets and lengths on the way there are right.
@@ -49,6 +49,13 @@ impl<R: File> Visit<R> {
             window,
             last: None,
         }
+    }
+
+    /// Goes on in another segment.
+    pub(crate) fn turn_to(&mut self, segment: Arc<OpenSegment<R>>) {
+        self.window.turn_to(segment.file_len);
+        self.segment = segment;
+        self.last = None;
     }
 
     /// Where a position lies; `None` when the bytes lead nowhere.
@@ -117,10 +124,18 @@ impl<R: File> Visit<R> {
             }));
         }
         // The header may lie far before the noted frame: read it alone.
-        let mut alone = Window::new(self.segment.file_len, BLOCK_HEADER_LEN);
+        let mut alone = [0; BLOCK_HEADER_LEN];
         let is_far = frame.saturating_sub(block) > offset(BLOCK_HEADER_LEN);
-        let window = if is_far { &mut alone } else { &mut self.window };
-        let head = window.at(&self.segment.file, block, BLOCK_HEADER_LEN)?;
+        let head = if is_far {
+            match read_exact_at(&self.segment.file, &mut alone, block) {
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+                other => other?,
+            }
+            &alone
+        } else {
+            self.window
+                .at(&self.segment.file, block, BLOCK_HEADER_LEN)?
+        };
         Ok(BlockHeader::decode(head).ok().map(|header| Place {
             block,
             header,
