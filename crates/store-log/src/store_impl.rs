@@ -299,7 +299,11 @@ fn work_ahead<F: Fs>(work: &Background<F>, woken: &mpsc::Receiver<()>) {
         let slept = match work.step() {
             Ok(true) => match woken.try_recv() {
                 Err(mpsc::TryRecvError::Disconnected) => return,
-                _ => continue,
+                _ => {
+                    // Whoever waits for an answer goes first: nobody waits for this.
+                    thread::yield_now();
+                    continue;
+                }
             },
             Ok(false) => woken.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Err(_) => woken.recv_timeout(RETRY),
