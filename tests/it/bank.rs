@@ -18,6 +18,8 @@ pub(crate) struct Bank {
     running: server::Running,
     pub(crate) channel: Channel,
     dir: tempfile::TempDir,
+    /// What is set otherwise than by default, also after a restart.
+    settings: fn(&mut server::Config),
 }
 
 /// A request made as somebody.
@@ -101,24 +103,20 @@ impl From<Status> for Refusal {
 
 impl Bank {
     pub(crate) async fn start() -> Bank {
-        Self::start_in(tempfile::tempdir().unwrap()).await
+        Self::start_configured(tempfile::tempdir().unwrap(), |_| ()).await
     }
 
-    async fn start_in(dir: tempfile::TempDir) -> Bank {
-        Self::start_configured(dir, |_| {}).await
-    }
-
-    /// With other settings.
+    /// With other settings, which a restart keeps.
     pub(crate) async fn start_configured(
         dir: tempfile::TempDir,
-        configure: impl FnOnce(&mut server::Config),
+        settings: fn(&mut server::Config),
     ) -> Bank {
         let mut config = server::Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: dir.path().join("store"),
             ..server::Config::default()
         };
-        configure(&mut config);
+        settings(&mut config);
         let running = server::start(config).await.unwrap();
         let url = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
@@ -126,6 +124,7 @@ impl Bank {
             running,
             channel,
             dir,
+            settings,
         }
     }
 
@@ -140,16 +139,31 @@ impl Bank {
             running,
             channel,
             dir,
+            settings,
         } = self;
         drop(channel);
         running.stop().await;
         meanwhile(&dir.path().join("store"));
-        Self::start_in(dir).await
+        Self::start_configured(dir, settings).await
     }
 
     /// With `uni` (any scope) and its registered student S1, and `college` (certificates up to EQF 5).
     pub(crate) async fn with_institutions() -> Bank {
-        let bank = Self::start().await;
+        Self::start().await.set_up().await
+    }
+
+    /// The same, with streams whose answers hold a few records each, and that are read little ahead.
+    pub(crate) async fn with_small_answers() -> Bank {
+        let settings = |config: &mut server::Config| {
+            config.streams.chunk_bytes = 2 << 10;
+            config.streams.ahead_records_max = 50;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        Self::start_configured(dir, settings).await.set_up().await
+    }
+
+    async fn set_up(self) -> Bank {
+        let bank = self;
         bank.institution("uni", vec![Scope::default()]).await;
         let level_max = Some(Level {
             framework: "eqf".into(),
@@ -221,6 +235,19 @@ impl Bank {
         answer.into_inner().change.unwrap().learner_handle
     }
 
+    /// The handle to which a student number leads.
+    pub(crate) async fn handle_of(&self, institution: &str, number: &str) -> String {
+        let request = GetBalanceRequest {
+            learner: Some(student(institution, number)),
+            ..Default::default()
+        };
+        let answer = self
+            .accounts()
+            .get_balance(acting("operator", request))
+            .await;
+        answer.unwrap().into_inner().learner_handle
+    }
+
     pub(crate) async fn submit_as(
         &self,
         identity: &str,
@@ -276,6 +303,7 @@ impl Bank {
             running,
             channel,
             dir,
+            ..
         } = self;
         drop(channel);
         running.stop().await;

@@ -1,0 +1,450 @@
+//! Streams beside the service itself, where the clock can be moved, a commit held up, and what has been
+//! made for a reader counted.
+//!
+//! Apart from the tests through gRPC because there the transport reads ahead, and time passes by itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at what it does not expect"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use api::v1;
+use api::v1::account_service_server::AccountService;
+use api::v1::audit_service_server::AuditService;
+use api::v1::learner_reference::Reference;
+use chain::{Block, BlockBuilder, Head, Position, Record, Salt};
+use creditbank_server::clock::{Clock, ManualClock};
+use creditbank_server::engine::{Engine, LedgerKeys, Mode, WriterOptions};
+use creditbank_server::identity::Identity;
+use creditbank_server::limits::{Limits, StreamLimits};
+use creditbank_server::services::{Accounts, Answers, Audit, Context, Streams};
+use creditbank_server::{from_proto, reference};
+use ledger::words::{InstitutionProfile, LearnerProfile, Scope, StudentNumber, Text};
+use ledger::{Action, Actor, Command, InstitutionId, Timestamp};
+use store::{AppendError, EventStore, Fault, Key, MemoryStore, ReadError};
+use tokio::sync::{Semaphore, watch};
+use tokio_stream::StreamExt;
+use tonic::{Code, Request};
+
+/// A memory store that counts what is read from it, and that can be made to keep appends waiting.
+struct Watched {
+    store: MemoryStore,
+    n_read: AtomicUsize,
+    /// Taken by every append for as long as it lasts.
+    gate: Semaphore,
+}
+
+impl EventStore for Watched {
+    async fn head(&self) -> Result<Head, Fault> {
+        self.store.head().await
+    }
+
+    async fn append_keyed(
+        &self,
+        expected: Head,
+        block: Block,
+        keys: Option<Vec<(Key, Position)>>,
+    ) -> Result<Head, AppendError> {
+        let _open = self.gate.acquire().await.unwrap();
+        self.store.append_keyed(expected, block, keys).await
+    }
+
+    async fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {
+        let records = self.store.read(from, bytes_max).await?;
+        self.n_read.fetch_add(records.len(), Ordering::Relaxed);
+        Ok(records)
+    }
+
+    async fn get(&self, positions: &[Position]) -> Result<Vec<Record>, ReadError> {
+        self.store.get(positions).await
+    }
+
+    async fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
+        self.store.find(keys).await
+    }
+
+    async fn find_all(
+        &self,
+        key: Key,
+        from: Position,
+        below: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        self.store.find_all(key, from, below).await
+    }
+
+    async fn erase(&self, positions: &[Position], through: Position) -> Result<(), Fault> {
+        self.store.erase(positions, through).await
+    }
+
+    async fn erased_through(&self) -> Result<Option<Position>, Fault> {
+        self.store.erased_through().await
+    }
+
+    async fn wait_past(&self, position: Position) -> Result<Head, Fault> {
+        self.store.wait_past(position).await
+    }
+}
+
+/// The services of a ledger in memory.
+struct Bank {
+    context: Arc<Context<Watched>>,
+    clock: ManualClock,
+    stop: watch::Sender<bool>,
+    /// Reads the store too.
+    following: tokio::task::JoinHandle<Result<(), views::ViewsFault>>,
+    /// Says that the views follow no more, which nobody ever does here.
+    _views_stopped: watch::Sender<Option<String>>,
+    _dir: tempfile::TempDir,
+}
+
+/// Noon of 1 March 2026.
+const NOON: Timestamp = Timestamp(1_772_366_400_000_000);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn uni() -> InstitutionId {
+    "uni".parse().unwrap()
+}
+
+fn student(number: &str) -> v1::LearnerReference {
+    let student = v1::StudentNumber {
+        institution_id: "uni".into(),
+        number: number.into(),
+    };
+    v1::LearnerReference {
+        reference: Some(Reference::Student(student)),
+    }
+}
+
+impl Bank {
+    /// With the institution `uni` and its student S1.
+    async fn open() -> Bank {
+        let store = Arc::new(Watched {
+            store: MemoryStore::new(Arc::new(LedgerKeys::default())),
+            n_read: AtomicUsize::new(0),
+            gate: Semaphore::new(1),
+        });
+        let (clock, hands) = Clock::manual(NOON);
+        let options = WriterOptions {
+            group_bytes: 1 << 20,
+            facts_max: 100_000,
+        };
+        let vocabulary = reference::opening_actions();
+        let opened = Engine::open(Arc::clone(&store), Arc::new(clock), options, vocabulary).await;
+        let engine = Arc::new(opened.unwrap().0);
+        let dir = tempfile::tempdir().unwrap();
+        let ledger_id = engine.ledger_id();
+        let (views, _) =
+            views::Views::open(dir.path(), ledger_id, views::Options::default()).unwrap();
+        let views = Arc::new(views);
+        let follow = views::follow(store, Arc::clone(&views), std::future::pending());
+        let following = tokio::spawn(follow);
+        let (_views_stopped, views_stopped) = watch::channel(None);
+        let (stop, stopping) = watch::channel(false);
+        let limits = StreamLimits {
+            open_max: 4,
+            chunk_bytes: 4 << 10,
+            ahead_records_max: 1_000,
+            ahead_bytes_max: 1 << 20,
+            together_bytes_max: 1 << 20,
+        };
+        let context = Context {
+            engine,
+            views,
+            views_stopped,
+            limits: Limits {
+                message_bytes_max: 4 << 20,
+                batch_records_max: 1_000,
+                achievement_body_bytes_max: 16 << 10,
+            },
+            in_flight: Semaphore::new(1_000),
+            in_flight_max: 1_000,
+            streams: Streams::new(limits, stopping),
+        };
+        let bank = Bank {
+            context: Arc::new(context),
+            clock: hands,
+            stop,
+            following,
+            _views_stopped,
+            _dir: dir,
+        };
+        let profile = InstitutionProfile {
+            id: uni(),
+            names: vec![Text {
+                value: "University".into(),
+                language: "en".into(),
+            }],
+            kind: "university".into(),
+            region: String::new(),
+            parent: None,
+            scopes: vec![Scope::default()],
+        };
+        bank.carry_out(Actor::Operator, Action::RegisterInstitution(profile))
+            .await;
+        let register = Action::RegisterLearner {
+            fresh: bank.context.engine.fresh_handle().unwrap(),
+            profile: LearnerProfile::default(),
+            students: vec![StudentNumber {
+                institution: uni(),
+                number: "S1".into(),
+            }],
+            request_id: String::new(),
+        };
+        bank.carry_out(Actor::Institution(uni()), register).await;
+        bank
+    }
+
+    async fn carry_out(&self, actor: Actor, action: Action) {
+        let command = Command { actor, action };
+        let outcomes = self.context.engine.execute(vec![command], Mode::Each).await;
+        outcomes.unwrap().pop().unwrap().unwrap();
+    }
+
+    /// Records a certificate of S1.
+    async fn submit(&self, record_id: &str, expires: &str) {
+        let wire = v1::Achievement {
+            record_id: record_id.into(),
+            learner: Some(student("S1")),
+            r#type: "Certificate".into(),
+            code: record_id.into(),
+            titles: vec![v1::Text {
+                value: "A certificate".into(),
+                language: "en".into(),
+            }],
+            size: Some(v1::Size {
+                amount: "1".into(),
+                unit: "ects".into(),
+            }),
+            awarded: "2026-02-01".into(),
+            expires: expires.into(),
+            ..v1::Achievement::default()
+        };
+        let drawn = self.context.engine.fresh_handle().unwrap();
+        let action = from_proto::submission(wire, &uni(), drawn).unwrap();
+        self.carry_out(Actor::Institution(uni()), action).await;
+    }
+
+    async fn watch(&self, resume_token: &str) -> Watch {
+        let mut request = Request::new(v1::WatchRequest {
+            learner: Some(student("S1")),
+            resume_token: resume_token.to_owned(),
+            ..v1::WatchRequest::default()
+        });
+        request.extensions_mut().insert(Identity::Operator);
+        let service = Accounts(Arc::clone(&self.context));
+        let answers = service.watch(request).await.unwrap().into_inner();
+        let watch = Watch {
+            answers,
+            entries: Vec::new(),
+            token: String::new(),
+        };
+        watch.caught_up().await
+    }
+
+    async fn statement(&self) -> Vec<v1::StatementEntry> {
+        let mut request = Request::new(v1::GetStatementRequest {
+            learner: Some(student("S1")),
+            page_size: 1_000,
+            ..v1::GetStatementRequest::default()
+        });
+        request.extensions_mut().insert(Identity::Operator);
+        let service = Accounts(Arc::clone(&self.context));
+        let answer = service.get_statement(request).await;
+        answer.unwrap().into_inner().entries
+    }
+
+    async fn subscribe(&self) -> Result<Answers<v1::SubscribeResponse>, tonic::Status> {
+        let mut request = Request::new(v1::SubscribeRequest::default());
+        request.extensions_mut().insert(Identity::Auditor);
+        let service = Audit(Arc::clone(&self.context));
+        service
+            .subscribe(request)
+            .await
+            .map(tonic::Response::into_inner)
+    }
+
+    fn n_read(&self) -> usize {
+        self.context.engine.store().n_read.load(Ordering::Relaxed)
+    }
+}
+
+/// A watcher's side.
+struct Watch {
+    answers: Answers<v1::WatchResponse>,
+    entries: Vec<v1::StatementEntry>,
+    token: String,
+}
+
+impl Watch {
+    async fn caught_up(mut self) -> Watch {
+        loop {
+            let answer = self.answers.next().await.unwrap().unwrap();
+            self.token = answer.resume_token;
+            match answer.content.unwrap() {
+                v1::watch_response::Content::Entries(some) => self.entries.extend(some.entries),
+                _ => return self,
+            }
+        }
+    }
+
+    /// Waits for more entries.
+    async fn more(&mut self, n: usize) {
+        let wanted = self.entries.len() + n;
+        while self.entries.len() < wanted {
+            let answer = self.answers.next().await.unwrap().unwrap();
+            self.token = answer.resume_token;
+            if let v1::watch_response::Content::Entries(some) = answer.content.unwrap() {
+                self.entries.extend(some.entries);
+            }
+        }
+        assert_eq!(self.entries.len(), wanted);
+    }
+
+    fn kinds(&self) -> Vec<v1::EntryKind> {
+        self.entries.iter().map(v1::StatementEntry::kind).collect()
+    }
+}
+
+/// Lets every task of this thread go on until it can no more.
+async fn settle() {
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_expires_comes_at_midnight_also_when_nothing_else_does() {
+    let bank = Bank::open().await;
+    bank.submit("a", "2026-03-02").await;
+    bank.submit("b", "2026-03-02").await;
+    bank.submit("c", "2026-03-04").await;
+    let mut watch = bank.watch("").await;
+    let n_before = watch.entries.len();
+    assert_eq!(watch.entries, bank.statement().await);
+    bank.clock.advance(DAY + DAY / 2 - Duration::from_micros(1));
+    settle().await;
+    bank.clock.advance(Duration::from_micros(1));
+    watch.more(2).await;
+    assert_eq!(watch.entries, bank.statement().await);
+    let expired = [v1::EntryKind::Expired; 2];
+    assert_eq!(watch.kinds()[n_before..], expired);
+    assert_eq!(watch.entries[n_before].position, 0);
+    // Who is cut off now, and only comes back when more has expired, gets that and nothing twice.
+    let Watch {
+        mut entries, token, ..
+    } = watch;
+    bank.submit("d", "").await;
+    bank.clock.advance(DAY * 2);
+    let watch = bank.watch(&token).await;
+    assert_eq!(
+        watch.kinds(),
+        [v1::EntryKind::Recorded, v1::EntryKind::Expired]
+    );
+    entries.extend(watch.entries);
+    assert_eq!(entries, bank.statement().await);
+}
+
+#[tokio::test]
+async fn what_expires_waits_for_a_commit_that_began_before_midnight() {
+    let bank = Bank::open().await;
+    bank.submit("a", "2026-03-01").await;
+    let mut watch = bank.watch("").await;
+    let n_before = watch.entries.len();
+    let store = Arc::clone(bank.context.engine.store());
+    let held = store.gate.acquire().await.unwrap();
+    let submitting = bank.submit("b", "2026-03-01");
+    tokio::pin!(submitting);
+    tokio::select! {
+        biased;
+        () = &mut submitting => panic!("the append waits"),
+        () = settle() => {}
+    }
+    bank.clock.advance(DAY);
+    tokio::select! {
+        biased;
+        _ = watch.answers.next() => panic!("the record has to come first"),
+        () = settle() => {}
+    }
+    drop(held);
+    submitting.await;
+    watch.more(3).await;
+    let (recorded, expired) = (v1::EntryKind::Recorded, v1::EntryKind::Expired);
+    assert_eq!(watch.kinds()[n_before..], [recorded, expired, expired]);
+    assert_eq!(watch.entries, bank.statement().await);
+}
+
+#[tokio::test]
+async fn a_reader_who_does_not_read_costs_three_answers() {
+    const N_RECORDS: u64 = 100_000;
+    let bank = Bank::open().await;
+    let store = Arc::clone(bank.context.engine.store());
+    let mut answers = bank.subscribe().await.unwrap();
+    settle().await;
+    bank.following.abort();
+    let head = store.head().await.unwrap();
+    let before = bank.n_read();
+    let mut prev = head;
+    while prev.size < head.size + N_RECORDS {
+        let mut block = BlockBuilder::new(prev, chain::Timestamp(NOON.0 + 1));
+        for _ in 0..1_000 {
+            let (kind, nobody) = (10, chain::Institution::try_from("").unwrap());
+            let body = vec![1; 100];
+            block
+                .push(kind, nobody, nobody, None, Salt([1; 32]), body)
+                .unwrap();
+        }
+        prev = store.append(prev, block.finish()).await.unwrap();
+    }
+    settle().await;
+    let made = bank.n_read() - before;
+    assert!(made < 200, "{made} records were read for nobody");
+    let mut next = 0;
+    let mut longest = 0;
+    while next < head.size + N_RECORDS {
+        let answer = answers.next().await.unwrap().unwrap();
+        if let v1::subscribe_response::Content::Records(some) = answer.content.unwrap() {
+            let positions = some.records.iter().map(|record| record.position);
+            assert!(
+                positions.eq(next..answer.next_position),
+                "each once, in order"
+            );
+            longest = longest.max(some.records.len());
+            next = answer.next_position;
+        }
+    }
+    assert!(longest < 50, "an answer is bounded");
+}
+
+#[tokio::test]
+async fn streams_are_bounded_in_number_and_give_their_place_back() {
+    let bank = Bank::open().await;
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        open.push(bank.subscribe().await.unwrap());
+    }
+    let refused = bank.subscribe().await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(
+        refused.message(),
+        "4 streams are open, as many as may be: try again later"
+    );
+    drop(open.pop());
+    settle().await;
+    open.push(bank.subscribe().await.unwrap());
+    // The server stops: also one that is not read is told so, after what had been made for it.
+    bank.stop.send_replace(true);
+    settle().await;
+    for mut answers in open {
+        let mut last = None;
+        while let Some(answer) = answers.next().await {
+            last = Some(answer);
+        }
+        let status = last.unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+    }
+}
