@@ -56,7 +56,7 @@ pub(crate) async fn statement(global: &Global, args: &StatementArgs) -> Result<E
 }
 
 /// Who asks. A learner may leave out whose account; everybody else says it.
-fn asking(global: &Global, named: bool) -> Result<Identity, Failure> {
+pub(crate) fn asking(global: &Global, named: bool) -> Result<Identity, Failure> {
     match &global.identity {
         Some(identity @ Identity::Learner(_)) => Ok(identity.clone()),
         _ if !named => Err(Failure::Usage(
@@ -259,7 +259,7 @@ pub(crate) fn statement_text(
 }
 
 /// What an entry is about, on one line: code, title, record id where there is no code, and the note.
-fn what(entry: &Entry, reader: &Reader) -> String {
+pub(crate) fn what(entry: &Entry, reader: &Reader) -> String {
     let mut parts = vec![entry.code.as_str(), reader.pick(&entry.titles)];
     let record_id = entry
         .name

@@ -8,6 +8,7 @@ mod args;
 mod bulk;
 mod demo;
 mod error;
+mod following;
 mod head;
 mod host;
 mod input;
@@ -15,6 +16,7 @@ mod institution;
 mod judge;
 mod learner;
 mod lines;
+mod log;
 mod output;
 mod pending;
 mod progress;
@@ -24,6 +26,7 @@ mod serve;
 mod submit;
 mod supersede;
 mod table;
+mod watch;
 mod wire;
 
 use std::process::ExitCode;
@@ -79,6 +82,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Submit(args) => submit::run(global, args).await,
         Command::Balance(args) => account::balance(global, args).await,
         Command::Statement(args) => account::statement(global, args).await,
+        Command::Watch(args) => watch::run(global, args).await,
+        Command::Log(command) => log::run(global, command).await,
         Command::Records(command) => records::run(global, command).await,
     }
 }

@@ -33,6 +33,7 @@ const COMMANDS: &[&str] = &[
     "submit",
     "balance",
     "statement",
+    "watch",
     "records",
     "records list",
     "records show",
@@ -41,6 +42,8 @@ const COMMANDS: &[&str] = &[
     "records reinstate",
     "records supersede",
     "records reassign",
+    "log",
+    "log follow",
     "head",
     "verify",
 ];

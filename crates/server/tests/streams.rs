@@ -22,7 +22,7 @@ use creditbank_server::clock::{Clock, ManualClock};
 use creditbank_server::engine::{Engine, LedgerKeys, Mode, WriterOptions};
 use creditbank_server::identity::Identity;
 use creditbank_server::limits::{Limits, StreamLimits};
-use creditbank_server::services::{Accounts, Answers, Audit, Context, Streams};
+use creditbank_server::services::{Accounts, Answers, Audit, Context, Registries, Streams};
 use creditbank_server::{from_proto, reference};
 use ledger::words::{InstitutionProfile, LearnerProfile, Scope, StudentNumber, Text};
 use ledger::{Action, Actor, Command, InstitutionId, Timestamp};
@@ -137,9 +137,9 @@ impl Bank {
         let opened = Engine::open(Arc::clone(&store), Arc::new(clock), options, vocabulary).await;
         let engine = Arc::new(opened.unwrap().0);
         let dir = tempfile::tempdir().unwrap();
-        let ledger_id = engine.ledger_id();
-        let (views, _) =
-            views::Views::open(dir.path(), ledger_id, views::Options::default()).unwrap();
+        let (ledger_id, secret) = (engine.ledger_id(), engine.secret().clone());
+        let views = views::Views::open(dir.path(), ledger_id, secret, views::Options::default());
+        let (views, _) = views.unwrap();
         let views = Arc::new(views);
         let follow = views::follow(store, Arc::clone(&views), std::future::pending());
         let following = tokio::spawn(follow);
@@ -156,6 +156,7 @@ impl Bank {
             engine,
             views,
             views_stopped,
+            registries: Registries::default(),
             limits: Limits {
                 message_bytes_max: 4 << 20,
                 batch_records_max: 1_000,
@@ -183,6 +184,7 @@ impl Bank {
             region: String::new(),
             parent: None,
             scopes: vec![Scope::default()],
+            signatures_required: false,
         };
         bank.carry_out(Actor::Operator, Action::RegisterInstitution(profile))
             .await;

@@ -4,6 +4,7 @@
 //! and no command has a default of its own hidden in its code.
 
 mod account;
+mod follow;
 mod institution;
 mod learner;
 mod records;
@@ -14,6 +15,7 @@ pub(crate) mod value;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use account::{BalanceArgs, StatementArgs};
+pub(crate) use follow::{FollowArgs, LogCommand, WatchArgs};
 pub(crate) use institution::{Description, InstitutionCommand, RegisterInstitution};
 pub(crate) use learner::{
     Bind, Erase, LearnerCommand, LearnerId, ProfileArgs, RegisterLearners, Scope,
@@ -114,9 +116,14 @@ pub(crate) enum Command {
     Balance(BalanceArgs),
     /// Show every entry of a learner's account
     Statement(StatementArgs),
+    /// Watch a learner's account: every entry, and then each as it comes
+    Watch(WatchArgs),
     /// Look after submitted records: list, show, revoke, suspend, supersede, reassign
     #[command(subcommand, after_help = records::EXAMPLES)]
     Records(RecordsCommand),
+    /// Follow the log itself, as auditors do
+    #[command(subcommand, after_help = follow::LOG_EXAMPLES)]
+    Log(LogCommand),
     /// Print the ledger's head as SIZE:HASH, to keep elsewhere and give to `verify --expect-head`
     #[command(after_help = HEAD)]
     Head,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::v1;
+use ledger::EventKind;
 
 pub(crate) use client::Identity;
 
@@ -19,6 +20,29 @@ pub(crate) fn institution_id(text: &str) -> Result<String, String> {
 pub(crate) fn handle_text(text: &str) -> Result<String, String> {
     client::handle_text(text).map_err(|error| error.to_string())
 }
+
+/// A kind of event, by its word or number.
+pub(crate) fn event_kind(text: &str) -> Result<u32, String> {
+    let name = text.to_ascii_uppercase().replace('-', "_");
+    let number = EventKind::from_str_name(&format!("{KIND_PREFIX}{name}")).map(i32::from);
+    let number = number.or_else(|| text.parse().ok());
+    number
+        .filter(|number| EventKind::try_from(*number).is_ok_and(|it| it != EventKind::Unspecified))
+        .and_then(|number| u32::try_from(number).ok())
+        .ok_or_else(|| {
+            "say a kind of event, such as achievement_recorded or learner_merged".to_owned()
+        })
+}
+
+/// The word of a kind of event; the number of one that this program does not know.
+pub(crate) fn event_kind_word(number: u16) -> String {
+    match EventKind::try_from(i32::from(number)) {
+        Ok(kind) => crate::wire::word(kind.as_str_name(), KIND_PREFIX),
+        Err(_) => number.to_string(),
+    }
+}
+
+const KIND_PREFIX: &str = "EVENT_KIND_";
 
 /// An address to listen on, with its port.
 pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {

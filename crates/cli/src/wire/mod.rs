@@ -8,7 +8,7 @@ mod registry;
 mod submitted;
 
 pub(crate) use answers::{
-    AccountChange, Balance, Entry, Head, Learner, OutcomeError, Pending, Receipt, Record,
+    AccountChange, Balance, Entry, Head, Hex, Learner, OutcomeError, Pending, Receipt, Record,
     Statement, Version, word,
 };
 pub(crate) use registry::{Delegation, Institution, RegistryFile, Scope, Span};

@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod following;
 mod killed;
 mod real_input;
 mod running;
