@@ -174,6 +174,11 @@ impl Bank {
             _views_stopped,
             _dir: dir,
         };
+        bank.register().await;
+        bank
+    }
+
+    async fn register(&self) {
         let profile = InstitutionProfile {
             id: uni(),
             names: vec![Text {
@@ -186,10 +191,10 @@ impl Bank {
             scopes: vec![Scope::default()],
             signatures_required: false,
         };
-        bank.carry_out(Actor::Operator, Action::RegisterInstitution(profile))
+        self.carry_out(Actor::Operator, Action::RegisterInstitution(profile))
             .await;
         let register = Action::RegisterLearner {
-            fresh: bank.context.engine.fresh_handle().unwrap(),
+            fresh: self.context.engine.fresh_handle().unwrap(),
             profile: LearnerProfile::default(),
             students: vec![StudentNumber {
                 institution: uni(),
@@ -197,8 +202,7 @@ impl Bank {
             }],
             request_id: String::new(),
         };
-        bank.carry_out(Actor::Institution(uni()), register).await;
-        bank
+        self.carry_out(Actor::Institution(uni()), register).await;
     }
 
     async fn carry_out(&self, actor: Actor, action: Action) {
