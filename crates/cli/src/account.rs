@@ -235,6 +235,7 @@ pub(crate) fn statement_text(
         ">out",
         ">balance",
         "unit",
+        "signed",
     ]);
     if let Some(width) = width {
         rows = rows.width(width);
@@ -249,6 +250,7 @@ pub(crate) fn statement_text(
             entry.amount_out.clone(),
             entry.balance.clone(),
             entry.unit.clone(),
+            if entry.signed { "yes" } else { "" }.to_owned(),
         ]);
     }
     if !rows.is_empty() {

@@ -27,6 +27,9 @@ pub(crate) async fn run(
     global: &Global,
     command: &InstitutionCommand,
 ) -> Result<ExitCode, Failure> {
+    if let InstitutionCommand::Key(command) = command {
+        return crate::keys::run(global, command).await;
+    }
     let identity = global.identity.clone().unwrap_or(Identity::Operator);
     // A file that does not read is said before anybody is called.
     let file = match command {
@@ -82,6 +85,7 @@ pub(crate) async fn run(
             let answer = client.call(request).await?;
             shown.changed(answer.institution, answer.receipt)?;
         }
+        InstitutionCommand::Key(_) => {}
         InstitutionCommand::List => list(global, &client).await?,
         InstitutionCommand::Show(args) => show(&shown, &client, &args.id).await?,
     }
@@ -135,6 +139,9 @@ fn apply(institution: &mut Institution, given: &Description) {
         level_max: FromWire::from_wire(given.level_max.clone()),
         awarded: (span != Span::default()).then_some(span),
     };
+    if let Some(required) = given.signatures_required {
+        institution.signatures_required = required;
+    }
     if given.any_scope || scope != Scope::default() {
         institution.scopes = vec![scope];
     }
@@ -239,15 +246,24 @@ async fn list(global: &Global, client: &Client) -> Result<(), Failure> {
 }
 
 /// How a change is shown.
-struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     global: &'a Global,
     /// Size of the ledger before the change; a receipt from below it is that of an earlier one.
     before: Option<u64>,
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
+    /// Of a change that is about to be made.
+    pub(crate) async fn before_change(
+        global: &'a Global,
+        client: &Client,
+    ) -> Result<Shown<'a>, Failure> {
+        let before = Some(client.head().await?.size);
+        Ok(Shown { global, before })
+    }
+
     /// Shows an institution, and the receipt of what changed it.
-    fn changed(
+    pub(crate) fn changed(
         &self,
         institution: Option<v1::Institution>,
         receipt: Option<v1::Receipt>,
@@ -288,6 +304,11 @@ fn institution_text(
     } else {
         ""
     };
+    let required = if institution.signatures_required {
+        "required on its achievements"
+    } else {
+        ""
+    };
     let names = institution.names.iter().map(|name| name.value.as_str());
     let mut text = facts(&[
         ("institution", institution.institution_id.clone()),
@@ -296,6 +317,7 @@ fn institution_text(
         ("region", institution.region.clone()),
         ("parent", institution.parent_id.clone()),
         ("state", institution.state.to_string()),
+        ("signatures", required.to_owned()),
         ("successor", institution.successor_id.clone()),
         (
             "position",
@@ -338,6 +360,10 @@ fn institution_text(
     if !scopes.is_empty() {
         text.push_str(&format!("\n\n{}", scopes.render()));
     }
+    if !institution.keys.is_empty() {
+        let keys = crate::keys::rows(&institution.keys).render();
+        text.push_str(&format!("\n\n{keys}"));
+    }
     for delegation in &institution.delegations {
         let during = span(delegation.during.as_ref());
         text.push_str(&format!(
@@ -348,7 +374,7 @@ fn institution_text(
     text
 }
 
-fn span(span: Option<&Span>) -> String {
+pub(crate) fn span(span: Option<&Span>) -> String {
     match span.map(|span| (span.from.as_str(), span.until.as_str())) {
         None | Some(("", "")) => String::new(),
         Some((from, "")) => format!("from {from}"),

@@ -192,6 +192,11 @@ fn version_text(version: &Version, reader: &Reader) -> String {
     let content = version.achievement.clone();
     let erased = if content.is_none() { "erased" } else { "" };
     let content = content.unwrap_or_default();
+    let signed = match &content.signature {
+        Some(signature) => format!("by its issuer, with key {}", signature.key_id),
+        None if erased.is_empty() => "unsigned".to_owned(),
+        None => String::new(),
+    };
     let results: Vec<String> = content
         .results
         .iter()
@@ -213,6 +218,7 @@ fn version_text(version: &Version, reader: &Reader) -> String {
         ("  awarded", content.awarded.clone()),
         ("  expires", content.expires.clone()),
         ("  because", version.reason.clone()),
+        ("  signature", signed),
         (
             "  position",
             receipt

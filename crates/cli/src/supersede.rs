@@ -13,7 +13,8 @@ use crate::bulk::{LineResult, each_line};
 use crate::error::{Failure, REFUSED, Refusal};
 use crate::output;
 use crate::records::{connect, fetch};
-use crate::submit::{OutcomeLine, Tally};
+use crate::signing::Signer;
+use crate::submit::{OutcomeLine, Tally, acting};
 use crate::wire::{Achievement, ToWire};
 use client::Client;
 
@@ -23,10 +24,12 @@ use client::Client;
 ///
 /// [`Failure`] when there is no answer or a refusal.
 pub(crate) async fn run(global: &Global, args: &Supersede) -> Result<ExitCode, Failure> {
+    let identity = acting(global, args.acting.institution.as_deref())?;
+    let signer = Signer::open(&args.signing, &identity).await?;
     let client = connect(global, &args.acting).await?;
     let Some(record_id) = &args.record_id else {
         let path = args.file.as_deref().unwrap_or(Path::new("-"));
-        return supersede_file(global, &client, args, path).await;
+        return supersede_file(global, &client, args, signer, path).await;
     };
     let name = v1::RecordName {
         issuer_id: args.acting.issuer.clone().unwrap_or_default(),
@@ -44,6 +47,11 @@ pub(crate) async fn run(global: &Global, args: &Supersede) -> Result<ExitCode, F
         )));
     };
     apply(&mut achievement, &args.change);
+    // What was signed is the version before.
+    achievement.signature = None;
+    if let Some(signer) = &signer {
+        signer.sign(&mut achievement);
+    }
     let sent = send_version(client, achievement, args.reason.clone(), args.validate_only).await?;
     let line = sent.line(1, args.validate_only);
     let mut tally = Tally::default();
@@ -162,11 +170,16 @@ async fn supersede_file(
     global: &Global,
     client: &Client,
     args: &Supersede,
+    signer: Option<Signer>,
     path: &Path,
 ) -> Result<ExitCode, Failure> {
     let (reason, validate_only) = (args.reason.clone(), args.validate_only);
     let call = move |client: Client, achievement: Achievement| {
-        send_version(client, achievement.to_wire(), reason.clone(), validate_only)
+        let mut achievement = achievement.to_wire();
+        if let Some(signer) = &signer {
+            signer.sign(&mut achievement);
+        }
+        send_version(client, achievement, reason.clone(), validate_only)
     };
     let mut tally = Tally::default();
     each_line(path, client, call, |progress, number, result| {

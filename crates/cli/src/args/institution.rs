@@ -42,6 +42,9 @@ pub(crate) enum InstitutionCommand {
     /// Let another institution submit for this one
     #[command(after_help = DELEGATE)]
     Delegate(Delegate),
+    /// Keys with which an institution signs its achievements
+    #[command(subcommand, after_help = super::key::EXAMPLES)]
+    Key(super::KeyCommand),
     /// List all institutions
     #[command(after_help = "Example:\n  creditbank institution list --language en")]
     List,
@@ -103,6 +106,9 @@ pub(crate) struct Description {
     /// The institution above it
     #[arg(long, value_name = "ID", value_parser = value::institution_id)]
     pub(crate) parent: Option<String>,
+    /// Refuse its achievements unless they carry its signature (see `institution key`)
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) signatures_required: Option<bool>,
     /// May issue anything
     #[arg(long, conflicts_with_all = ["types", "code_prefixes", "fields", "source_kinds", "level_max"])]
     pub(crate) any_scope: bool,

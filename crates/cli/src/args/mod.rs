@@ -6,6 +6,7 @@
 mod account;
 mod follow;
 mod institution;
+mod key;
 mod learner;
 mod records;
 mod serve;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use account::{BalanceArgs, StatementArgs};
 pub(crate) use follow::{FollowArgs, LogCommand, WatchArgs};
 pub(crate) use institution::{Description, InstitutionCommand, RegisterInstitution};
+pub(crate) use key::KeyCommand;
 pub(crate) use learner::{
     Bind, Erase, LearnerCommand, LearnerId, ProfileArgs, RegisterLearners, Scope,
 };

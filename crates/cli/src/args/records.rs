@@ -8,6 +8,7 @@ use api::v1;
 use clap::{Args, Subcommand};
 
 use super::value;
+use crate::signing::SigningArgs;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -162,6 +163,9 @@ pub(crate) struct Supersede {
     /// Who acts.
     #[command(flatten)]
     pub(crate) acting: ActingArgs,
+    /// With which key to sign.
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
     /// Why, for people; no personal data; kept in the ledger
     #[arg(long)]
     pub(crate) reason: String,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::value;
+use crate::signing::SigningArgs;
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]
@@ -16,6 +17,7 @@ use super::value;
 Examples:
   creditbank submit results.jsonl --institution hill-university
   creditbank submit results.jsonl --institution hill-university --validate-only
+  creditbank submit results.jsonl --institution hill-university --sign hill.pem --key-id 2026
   zcat results.jsonl.gz | creditbank submit - --institution hill-university --json
 
 A line is one achievement, with the keys of the proto message Achievement as they are written there:
@@ -41,6 +43,9 @@ pub(crate) struct SubmitArgs {
         value_parser = value::institution_id
     )]
     pub(crate) institution: Option<String>,
+    /// With which key to sign.
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
     /// Records sent together
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) batch: u16,

@@ -9,8 +9,9 @@ use crate::input::Lines;
 use crate::lines::{self, Unreadable};
 use crate::wire::{Achievement, ToWire};
 
-/// Most bytes of JSON in a batch. As a message it is shorter, so it stays below the limit of 4 MiB.
-const CHUNK_BYTES_MAX: u64 = 3 * 1024 * 1024;
+/// Most bytes of JSON in a batch. As a message it is shorter, and signed no more than twice as long, so it
+/// stays below the limit of 4 MiB.
+const CHUNK_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Most lines that end up in one chunk when most of them do not read.
 const CHUNK_SLOTS_MAX: usize = 5000;
 

@@ -9,6 +9,7 @@ mod outcome;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use api::v1;
 use tokio::task::JoinHandle;
@@ -18,6 +19,7 @@ use crate::args::{Global, SubmitArgs};
 use crate::error::{COULD_NOT_RUN, Failure, REFUSED, Refusal};
 use crate::input::Lines;
 use crate::progress::Progress;
+use crate::signing::Signer;
 use chunk::{Chunk, Chunks, Slot};
 use client::Client;
 pub(crate) use outcome::{OutcomeLine, Tally};
@@ -32,6 +34,7 @@ const BATCH_MAX: usize = 1000;
 /// [`Failure`] when nothing could be sent, or a whole batch was refused.
 pub(crate) async fn run(global: &Global, args: &SubmitArgs) -> Result<ExitCode, Failure> {
     let identity = acting(global, args.institution.as_deref())?;
+    let signer = Signer::open(&args.signing, &identity).await?.map(Arc::new);
     let lines = Lines::open(&args.file).await?;
     let client = Client::connect(&global.server, &identity).await?;
     let progress = Progress::over(lines.bytes_total);
@@ -39,6 +42,7 @@ pub(crate) async fn run(global: &Global, args: &SubmitArgs) -> Result<ExitCode, 
         client: progress.watching(&client, args.retry_for),
         atomic: args.atomic,
         validate_only: args.validate_only,
+        signer,
     };
     let mut report = Report {
         json: global.json,
@@ -158,13 +162,19 @@ type Answer = Result<Vec<v1::RecordOutcome>, Refusal>;
 #[derive(Clone)]
 struct Sender {
     client: Client,
+    signer: Option<Arc<Signer>>,
     atomic: bool,
     validate_only: bool,
 }
 
 impl Sender {
-    async fn send(&self, achievements: Vec<v1::Achievement>) -> Answer {
+    async fn send(&self, mut achievements: Vec<v1::Achievement>) -> Answer {
         let expected = achievements.len();
+        if let Some(signer) = &self.signer {
+            achievements
+                .iter_mut()
+                .for_each(|achievement| signer.sign(achievement));
+        }
         if expected == 0 {
             return Ok(Vec::new());
         }

@@ -130,6 +130,7 @@ answer! {
         receipt: Option<Receipt>,
         achievement: Option<Achievement>,
         reason: String,
+        signed: bool,
     }
 }
 
@@ -214,6 +215,7 @@ answer! {
         amount_out: String,
         balance: String,
         note: String,
+        signed: bool,
     }
 }
 

@@ -11,9 +11,9 @@ pub(crate) use answers::{
     AccountChange, Balance, Entry, Head, Hex, Learner, OutcomeError, Pending, Receipt, Record,
     Statement, Version, word,
 };
-pub(crate) use registry::{Delegation, Institution, RegistryFile, Scope, Span};
+pub(crate) use registry::{Delegation, Institution, InstitutionKey, RegistryFile, Scope, Span};
 pub(crate) use submitted::{
-    Achievement, DocumentIdentity, LearnerReference, Level, RegisterLearner, Text,
+    Achievement, DocumentIdentity, LearnerReference, Level, RegisterLearner, Text, bytes_of_hex,
 };
 
 /// Becomes the wire's type `P`.

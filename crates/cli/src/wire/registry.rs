@@ -6,7 +6,7 @@ use api::v1;
 use serde::{Deserialize, Serialize};
 
 use super::answers::StateWord;
-use super::submitted::{Level, Size, Text};
+use super::submitted::{HexBytes, Level, Size, Text};
 use super::{FromWire, ToWire, mirror};
 
 mirror! {
@@ -32,7 +32,18 @@ mirror! {
 }
 
 mirror! {
-    /// An institution; the last three are never sent.
+    /// A key as an institution shows it.
+    InstitutionKey = InstitutionKey {
+        key_id: String,
+        public_key: HexBytes,
+        during: Option<Span>,
+        revoked: bool,
+        revoked_reason: String,
+    }
+}
+
+mirror! {
+    /// An institution; state, successor, delegations and keys are never sent.
     Institution = Institution {
         institution_id: String,
         names: Vec<Text>,
@@ -43,6 +54,8 @@ mirror! {
         state: StateWord,
         successor_id: String,
         delegations: Vec<Delegate>,
+        signatures_required: bool,
+        keys: Vec<InstitutionKey>,
     }
 }
 
@@ -126,6 +139,7 @@ impl Institution {
             state: 0,
             successor_id: String::new(),
             delegations: Vec::new(),
+            keys: Vec::new(),
             ..self.clone().to_wire()
         }
     }

@@ -86,7 +86,69 @@ mirror! {
         outcomes: Vec<String>,
         evidence: Vec<Evidence>,
         replaces: Option<RecordName>,
+        signature: Option<IssuerSignature>,
     }
+}
+
+mirror! {
+    /// An issuer's signature: the bytes in hexadecimal.
+    IssuerSignature = IssuerSignature {
+        key_id: String,
+        statement: HexBytes,
+        signature: HexBytes,
+    }
+}
+
+/// Bytes in lower-case hexadecimal, read and shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct HexBytes(String);
+
+impl HexBytes {
+    /// All digits.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HexBytes {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match bytes_of_hex(&text) {
+            Some(bytes) => Ok(FromWire::from_wire(bytes)),
+            None => Err("bytes are an even number of hexadecimal digits"),
+        }
+    }
+}
+
+impl From<HexBytes> for String {
+    fn from(bytes: HexBytes) -> String {
+        bytes.0
+    }
+}
+
+impl ToWire<Vec<u8>> for HexBytes {
+    fn to_wire(self) -> Vec<u8> {
+        bytes_of_hex(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromWire<Vec<u8>> for HexBytes {
+    fn from_wire(wire: Vec<u8>) -> Self {
+        Self(wire.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// The bytes that hexadecimal digits stand for.
+pub(crate) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let pairs = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    let byte = |pair: &[u32]| match pair {
+        [high, low] => u8::try_from(high * 16 + low).ok(),
+        _ => None,
+    };
+    pairs.chunks(2).map(byte).collect()
 }
 
 mirror! {

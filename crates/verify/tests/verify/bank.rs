@@ -141,6 +141,10 @@ impl Bank {
                 actor: by(actor),
                 action: action.clone(),
             };
+            // What a server does before it decides.
+            if let Some((issuer, signature)) = action.signature() {
+                state.registry().check(issuer, signature);
+            }
             let decision = carry_out(&mut state, &command, Timestamp(self.at)).unwrap();
             events.extend(decision.events.iter().map(|keyed| keyed.event().clone()));
             decisions.push(decision);

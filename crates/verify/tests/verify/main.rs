@@ -10,5 +10,6 @@ mod forge;
 mod forge_erased;
 mod history;
 mod image;
+mod signatures;
 mod structure;
 mod tamper;
