@@ -36,6 +36,11 @@ fn submissions_are_explained_or_understood() {
 }
 
 #[test]
+fn statements_are_refused_or_canonical() {
+    search("ledger_statement", fuzz_ledger::statement);
+}
+
+#[test]
 fn the_corpus_holds_inputs_that_decode() {
     // Otherwise the search would only ever knock on the first check.
     let accepted = |target: &str, accepts: fn(&[u8]) -> bool| {
@@ -54,6 +59,9 @@ fn the_corpus_holds_inputs_that_decode() {
     accepted("ledger_event", |input| {
         let learner = Some(ledger::Handle([7; 16]));
         ledger::codec::decode(50, "uni", "uni", learner, &input[2..]).is_ok()
+    });
+    accepted("ledger_statement", |input| {
+        ledger::codec::decode_statement(input).is_ok()
     });
     accepted("ledger_submission", |input| {
         let wire = <api::v1::Achievement as prost::Message>::decode(input);

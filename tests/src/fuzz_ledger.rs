@@ -4,7 +4,7 @@
 //! (`tests/it/fuzz.rs`), on a machine without cargo-fuzz.
 
 use api::v1;
-use ledger::{Body, Handle, InstitutionId, codec};
+use ledger::{Body, Handle, InstitutionId, IssuerSignature, codec};
 use prost::Message as _;
 
 /// The first kind whose events lie on a learner's chain.
@@ -28,6 +28,21 @@ pub fn event(data: &[u8]) {
         codec::encode(&event.body),
         body,
         "a second encoding of {event:?}"
+    );
+}
+
+/// The bytes that an issuer signed: refused, or the one encoding of a statement.
+pub fn statement(data: &[u8]) {
+    let Ok(statement) = codec::decode_statement(data) else {
+        return;
+    };
+    let encoded = codec::encode_statement(&statement);
+    assert_eq!(encoded, data, "a second encoding of {statement:?}");
+    let signature = IssuerSignature::read("k".to_owned(), encoded, [7; 64]);
+    let signature = signature.expect("what was decoded decodes again");
+    assert!(
+        !signature.check(&[1; 32]),
+        "nobody signs with what is no key"
     );
 }
 

@@ -13,4 +13,5 @@ mod following;
 mod killed;
 mod real_input;
 mod running;
+mod signing;
 mod submitting;

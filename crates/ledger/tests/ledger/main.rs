@@ -11,4 +11,5 @@ mod account_stories;
 mod codec;
 mod sample_events;
 mod shape;
+mod signature;
 mod state;

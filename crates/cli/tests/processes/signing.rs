@@ -1,0 +1,206 @@
+//! Signed achievements from key file to verifier, with a real server: as an institution does it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use crate::running::{CREDITBANK, Server, free_port};
+use serde_json::Value;
+
+fn text(output: &Output) -> String {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(both).expect("the output is UTF-8")
+}
+
+fn lines(dir: &Path, name: &str, records: &[(&str, &str)]) -> String {
+    let line = |(record_id, code): &(&str, &str)| {
+        format!(
+            r#"{{"record_id":"{record_id}","learner":{{"student":{{"number":"1"}}}},"type":"Course","code":"{code}","titles":[{{"value":"A course"}}],"size":{{"amount":"02.50","unit":"ects"}},"awarded":"2025-06-30"}}"#
+        )
+    };
+    let path = dir.join(name);
+    let all: Vec<String> = records.iter().map(line).collect();
+    std::fs::write(&path, all.join("\n")).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// State and reason of every line.
+fn outcomes(output: &Output) -> Vec<String> {
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
+    let outcome = |line: &str| {
+        let line: Value = serde_json::from_str(line).expect("a line is JSON");
+        let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        format!("{} {}", word("state"), word("reason"))
+            .trim()
+            .to_owned()
+    };
+    said.lines().map(outcome).collect()
+}
+
+struct School {
+    server: Server,
+    home: tempfile::TempDir,
+}
+
+impl School {
+    async fn open() -> School {
+        let home = tempfile::tempdir().unwrap();
+        let server = Server::start(&home.path().join("store"), free_port()).await;
+        server.register_institution("uni").await;
+        let school = School { server, home };
+        school.ok(&[
+            "learner",
+            "register",
+            "--student",
+            "uni:1",
+            "--name",
+            "Anna@en",
+        ]);
+        school
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.home.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn ok(&self, words: &[&str]) -> String {
+        let output = self.server.run(words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+        text(&output)
+    }
+
+    fn submit(&self, file: &str, signing: &[&str]) -> Vec<String> {
+        let words = ["submit", file, "--institution", "uni", "--json"];
+        outcomes(&self.server.run(&[&words, signing].concat()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_institution_signs_and_anyone_checks() {
+    let school = School::open().await;
+    let dir = school.home.path();
+    let (key, other) = (school.path("key.pem"), school.path("other.pem"));
+    let public = school.ok(&["institution", "key", "generate", "--out", &key]);
+    school.ok(&["institution", "key", "generate", "--out", &other]);
+    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = school
+        .server
+        .run(&["institution", "key", "generate", "--out", &key]);
+    assert!(
+        text(&again).contains("is not overwritten"),
+        "{}",
+        text(&again)
+    );
+
+    let one = lines(dir, "one.jsonl", &[("r1", "C1")]);
+    let signed = ["--sign", key.as_str(), "--key-id", "k1"];
+    assert_eq!(
+        school.submit(&one, &signed),
+        ["rejected SIGNING_KEY_UNKNOWN"]
+    );
+    let add = [
+        "institution",
+        "key",
+        "add",
+        "uni",
+        "--key-id",
+        "k1",
+        "--public-key",
+    ];
+    let by_uni = ["--as", "institution:uni"];
+    school.ok(&[&add[..], &[key.as_str()], &by_uni].concat());
+    let listed = school.ok(&["institution", "key", "list", "uni"]);
+    assert!(listed.contains(public.trim()), "{listed}");
+    assert_eq!(school.submit(&one, &signed), ["recorded"]);
+    assert_eq!(school.submit(&one, &[]), ["already_recorded"]);
+    let wrong = ["--sign", other.as_str(), "--key-id", "k1"];
+    assert_eq!(school.submit(&one, &wrong), ["already_recorded"]);
+    let two = lines(dir, "two.jsonl", &[("r2", "C2")]);
+    assert_eq!(school.submit(&two, &wrong), ["rejected SIGNATURE_INVALID"]);
+
+    school.ok(&["institution", "update", "uni", "--signatures-required"]);
+    assert_eq!(school.submit(&two, &[]), ["rejected SIGNATURE_REQUIRED"]);
+    assert_eq!(school.submit(&two, &signed), ["recorded"]);
+    let change = [
+        "records",
+        "supersede",
+        "r2",
+        "--institution",
+        "uni",
+        "--grade",
+        "80",
+        "--reason",
+        "r",
+    ];
+    let unsigned = school.server.run(&change);
+    assert!(
+        text(&unsigned).contains("SIGNATURE_REQUIRED"),
+        "{}",
+        text(&unsigned)
+    );
+    school.ok(&[&change[..], &signed].concat());
+    let shown = school.ok(&["records", "show", "r2", "--institution", "uni"]);
+    assert!(shown.contains("by its issuer, with key k1"), "{shown}");
+    let statement = school.ok(&["statement", "--student", "uni:1", "--json"]);
+    assert!(statement.contains(r#""signed":true"#), "{statement}");
+
+    // What was signed travels as it is: altered, it no longer fits its signature.
+    let show = ["records", "show", "r1", "--institution", "uni", "--json"];
+    let record: Value = serde_json::from_str(&school.ok(&show)).unwrap();
+    let mut line = record["versions"][0]["achievement"].clone();
+    line["record_id"] = "r3".into();
+    let stolen = school.path("stolen.jsonl");
+    std::fs::write(&stolen, line.to_string()).unwrap();
+    assert_eq!(school.submit(&stolen, &[]), ["rejected SIGNATURE_MISMATCH"]);
+
+    let revoke = [
+        "institution",
+        "key",
+        "revoke",
+        "uni",
+        "--key-id",
+        "k1",
+        "--reason",
+        "stolen",
+    ];
+    school.ok(&revoke);
+    let four = lines(dir, "four.jsonl", &[("r4", "C4")]);
+    assert_eq!(
+        school.submit(&four, &signed),
+        ["rejected SIGNING_KEY_ENDED"]
+    );
+    school.ok(&[
+        "learner",
+        "register",
+        "--student",
+        "uni:2",
+        "--name",
+        "Bo@en",
+    ]);
+    let away = [
+        "records",
+        "reassign",
+        "r1",
+        "--institution",
+        "uni",
+        "--to-student",
+        "uni:2",
+        "--reason",
+        "r",
+    ];
+    school.ok(&away);
+    let moved: Value = serde_json::from_str(&school.ok(&show)).unwrap();
+    assert_eq!(moved["versions"][0]["signed"], true, "{moved}");
+
+    let data = school.server.data().to_owned();
+    school.server.stop();
+    let verified = std::process::Command::new(CREDITBANK)
+        .arg("verify")
+        .arg(&data)
+        .output()
+        .unwrap();
+    let report = text(&verified);
+    assert!(verified.status.success(), "{report}");
+    assert!(report.contains("issuer-signed 4, all genuine"), "{report}");
+}
