@@ -175,17 +175,36 @@ impl KeySecret {
     }
 
     fn key(&self, tag: Tag, parts: &[&[u8]]) -> Key {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher.update(&[tag_byte(tag)]);
-        for part in parts {
-            let len = u64::try_from(part.len()).expect("a length fits 64 bits");
-            hasher.update(&len.to_be_bytes());
-            hasher.update(part);
-        }
+        let hash = self.hash(tag, parts);
         // The hash is the beginning of the extended output, which a key is defined as.
-        let hash = hasher.finalize();
         let key = hash.as_bytes().first_chunk().expect("a hash is longer");
         Key(*key)
+    }
+
+    /// Most keys are of a few dozen bytes: those are hashed in one go, which costs half of what feeding a
+    /// hasher piece by piece does.
+    fn hash(&self, tag: Tag, parts: &[&[u8]]) -> blake3::Hash {
+        let mut whole = [0; 512];
+        let len: usize = 1 + parts.iter().map(|part| 8 + part.len()).sum::<usize>();
+        let Some(message) = whole.get_mut(..len) else {
+            let mut hasher = blake3::Hasher::new_keyed(&self.0);
+            hasher.update(&[tag_byte(tag)]);
+            for part in parts {
+                hasher.update(&len_bytes(part));
+                hasher.update(part);
+            }
+            return hasher.finalize();
+        };
+        let (first, mut rest) = message.split_at_mut(1);
+        first.fill(tag_byte(tag));
+        for part in parts {
+            for piece in [&len_bytes(part), *part] {
+                let (here, after) = rest.split_at_mut(piece.len());
+                here.copy_from_slice(piece);
+                rest = after;
+            }
+        }
+        blake3::keyed_hash(&self.0, message)
     }
 
     /// How keys are spread in memory: nothing that leaves the process depends on it.
@@ -194,6 +213,12 @@ impl KeySecret {
         let number = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
         [number(key.first_chunk()), number(key.last_chunk())]
     }
+}
+
+fn len_bytes(part: &[u8]) -> [u8; 8] {
+    u64::try_from(part.len())
+        .expect("a length fits 64 bits")
+        .to_be_bytes()
 }
 
 #[allow(clippy::as_conversions, reason = "a fieldless enum of small numbers")]

@@ -2,25 +2,28 @@
 //!
 //! Apart from the other nouns because the content's encoding also serves to compare submissions.
 
+use prost::Message;
+
 use super::CodecError;
-use super::fields::{
-    date, read_date, read_handle, read_optional_date, read_record_name, record_name, required,
-};
+use super::fields::{read_date, read_handle, read_optional_date, read_record_name, required};
 use super::signature::{read_signature, signature};
+use super::writer::Writer;
 use crate::amount::Credits;
 use crate::event::{
     AchievementReassigned, AchievementReceived, AchievementRecorded, AchievementStatus,
     AchievementSuperseded,
 };
 use crate::generated as wire;
-use crate::words::{Achievement, AchievementResult, Evidence, Level, Origin, Size, Text};
+use crate::words::{
+    Achievement, AchievementResult, Evidence, Level, Origin, RecordName, Size, Text,
+};
 
-pub(super) fn recorded(content: &AchievementRecorded) -> wire::AchievementContent {
-    wire::AchievementContent {
-        achievement: Some(achievement(&content.achievement)),
-        reason: String::new(),
+pub(super) fn recorded(content: &AchievementRecorded) -> Vec<u8> {
+    let rest = wire::AchievementContent {
         signature: signature(content.signature.as_deref()),
-    }
+        ..wire::AchievementContent::default()
+    };
+    carrying(&content.achievement, &rest)
 }
 
 pub(super) fn read_recorded(
@@ -32,12 +35,13 @@ pub(super) fn read_recorded(
     })
 }
 
-pub(super) fn superseded(version: &AchievementSuperseded) -> wire::AchievementContent {
-    wire::AchievementContent {
-        achievement: Some(achievement(&version.achievement)),
+pub(super) fn superseded(version: &AchievementSuperseded) -> Vec<u8> {
+    let rest = wire::AchievementContent {
+        achievement: None,
         reason: version.reason.clone(),
         signature: signature(version.signature.as_deref()),
-    }
+    };
+    carrying(&version.achievement, &rest)
 }
 
 pub(super) fn read_superseded(
@@ -84,13 +88,14 @@ pub(super) fn read_reassigned(
     })
 }
 
-pub(super) fn received(moved: &AchievementReceived) -> wire::AchievementReceived {
-    wire::AchievementReceived {
-        achievement: Some(achievement(&moved.achievement)),
+pub(super) fn received(moved: &AchievementReceived) -> Vec<u8> {
+    let rest = wire::AchievementReceived {
+        achievement: None,
         from_learner: moved.from.0.to_vec(),
         suspended: moved.suspended,
         signature: signature(moved.signature.as_deref()),
-    }
+    };
+    carrying(&moved.achievement, &rest)
 }
 
 pub(super) fn read_received(
@@ -106,31 +111,77 @@ pub(super) fn read_received(
     })
 }
 
-pub(super) fn achievement(content: &Achievement) -> wire::Achievement {
-    wire::Achievement {
-        record_id: content.record_id.clone(),
-        r#type: content.achievement_type.clone(),
-        code: content.code.clone(),
-        titles: texts(&content.titles),
-        size: content.size.as_ref().map(size),
-        level: content.level.as_ref().map(level),
-        field: content.field.clone(),
-        source_kind: content.source_kind.clone(),
-        delivery: content.delivery.clone(),
-        origin: origin(content.origin).into(),
-        source: content.source.as_ref().map(record_name),
-        part_of: content.part_of.as_ref().map(record_name),
-        offering: content.offering.clone(),
-        attempt: content.attempt,
-        results: content.results.iter().map(result).collect(),
-        study_from: date(content.study_from),
-        study_until: date(content.study_until),
-        awarded: date(Some(content.awarded)),
-        expires: date(content.expires),
-        tier: content.tier.clone(),
-        outcomes: content.outcomes.clone(),
-        evidence: content.evidence.iter().map(evidence).collect(),
-        replaces: content.replaces.as_ref().map(record_name),
+/// A message whose first field is the achievement; `rest` is the same message without it.
+fn carrying(content: &Achievement, rest: &impl Message) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.message(1, |fields| achievement(fields, content));
+    let mut bytes = writer.into_bytes();
+    bytes.reserve(rest.encoded_len());
+    rest.encode(&mut bytes).expect("a vector grows");
+    bytes
+}
+
+/// The fields of [`wire::Achievement`].
+pub(super) fn achievement(to: &mut Writer, content: &Achievement) {
+    to.text(1, &content.record_id);
+    to.text(2, &content.achievement_type);
+    to.text(3, &content.code);
+    for title in &content.titles {
+        to.message(4, |to| {
+            to.text(1, &title.value);
+            to.text(2, &title.language);
+        });
+    }
+    if let Some(size) = &content.size {
+        to.message(5, |to| {
+            to.number(1, size.amount.thousandths());
+            to.text(2, &size.unit);
+        });
+    }
+    if let Some(level) = &content.level {
+        to.message(6, |to| {
+            to.text(1, &level.framework);
+            to.text(2, &level.code);
+        });
+    }
+    to.text(7, &content.field);
+    to.text(8, &content.source_kind);
+    to.text(9, &content.delivery);
+    to.number(10, origin(content.origin));
+    name(to, 11, content.source.as_ref());
+    name(to, 12, content.part_of.as_ref());
+    to.text(13, &content.offering);
+    to.number(14, u64::from(content.attempt));
+    for result in &content.results {
+        to.message(15, |to| {
+            to.text(1, &result.value);
+            to.text(2, &result.scale);
+            to.text(3, &result.subject);
+        });
+    }
+    to.date(16, content.study_from);
+    to.date(17, content.study_until);
+    to.date(18, Some(content.awarded));
+    to.date(19, content.expires);
+    to.text(20, &content.tier);
+    for outcome in &content.outcomes {
+        to.entry(21, outcome);
+    }
+    for evidence in &content.evidence {
+        to.message(22, |to| {
+            to.text(1, &evidence.uri);
+            to.text(2, &evidence.digest);
+        });
+    }
+    name(to, 23, content.replaces.as_ref());
+}
+
+fn name(to: &mut Writer, field: u64, name: Option<&RecordName>) {
+    if let Some(name) = name {
+        to.message(field, |to| {
+            to.text(1, name.issuer.as_str());
+            to.text(2, &name.record_id);
+        });
     }
 }
 
@@ -214,26 +265,11 @@ pub(super) fn read_level(level: wire::Level) -> Level {
     }
 }
 
-fn result(result: &AchievementResult) -> wire::Result {
-    wire::Result {
-        value: result.value.clone(),
-        scale: result.scale.clone(),
-        subject: result.subject.clone(),
-    }
-}
-
 fn read_result(result: wire::Result) -> AchievementResult {
     AchievementResult {
         value: result.value,
         scale: result.scale,
         subject: result.subject,
-    }
-}
-
-fn evidence(evidence: &Evidence) -> wire::Evidence {
-    wire::Evidence {
-        uri: evidence.uri.clone(),
-        digest: evidence.digest.clone(),
     }
 }
 
@@ -244,13 +280,15 @@ fn read_evidence(evidence: wire::Evidence) -> Evidence {
     }
 }
 
-fn origin(origin: Origin) -> wire::Origin {
-    match origin {
+fn origin(origin: Origin) -> u64 {
+    let number: i32 = match origin {
         Origin::Earned => wire::Origin::Earned,
         Origin::Assessed => wire::Origin::Assessed,
         Origin::Transferred => wire::Origin::Transferred,
         Origin::Exempted => wire::Origin::Exempted,
     }
+    .into();
+    u64::from(number.unsigned_abs())
 }
 
 fn read_origin(number: i32) -> Result<Origin, CodecError> {
@@ -277,4 +315,98 @@ pub(super) struct GlanceContent {
     pub(super) code: String,
     #[prost(string, tag = "18")]
     pub(super) awarded: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
+    use proptest::{option, prop_oneof};
+
+    use super::*;
+    use crate::ids::Date;
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![".{0,3}", ".{0,200}"]
+    }
+
+    fn name() -> impl Strategy<Value = Option<RecordName>> {
+        let name = ("[a-z]{1,9}", text());
+        option::of(name.prop_map(|(issuer, record_id)| RecordName {
+            issuer: issuer.parse().expect("an id"),
+            record_id,
+        }))
+    }
+
+    fn day() -> impl Strategy<Value = Date> {
+        (1..9_999, 1..366_u32).prop_map(|(year, day)| {
+            let known = Date::from_yo_opt(year, day);
+            known.unwrap_or(Date::MIN)
+        })
+    }
+
+    proptest! {
+        /// The one encoding is the one that the schema's own code makes.
+        #[test]
+        fn what_is_written_is_what_the_message_encodes_to(
+            texts in vec(text(), 9),
+            titles in vec((text(), text()), 0..4),
+            names in (name(), name(), name()),
+            days in (option::of(day()), option::of(day()), day(), option::of(day())),
+            size in option::of((0..Credits::ACHIEVEMENT_MAX.thousandths(), text())),
+            results in vec((text(), text(), text()), 0..3),
+            outcomes in vec(text(), 0..3),
+            attempt in any::<u32>(),
+        ) {
+            let text = |idx: usize| texts.get(idx).cloned().unwrap_or_default();
+            let result = |(value, scale, subject)| AchievementResult { value, scale, subject };
+            let (of_titles, of_evidence) = (titles.clone(), titles);
+            let content = Achievement {
+                record_id: text(0),
+                achievement_type: text(1),
+                code: text(2),
+                titles: of_titles.into_iter().map(|(value, language)| Text { value, language }).collect(),
+                size: size.map(|(amount, unit)| Size {
+                    amount: Credits::from_thousandths(amount),
+                    unit,
+                }),
+                level: names.0.is_some().then(|| Level { framework: text(3), code: text(4) }),
+                field: text(4),
+                source_kind: text(5),
+                delivery: text(6),
+                origin: if attempt % 2 == 0 { Origin::Assessed } else { Origin::Exempted },
+                source: names.0,
+                part_of: names.1,
+                offering: text(7),
+                attempt,
+                results: results.into_iter().map(result).collect(),
+                study_from: days.0,
+                study_until: days.1,
+                awarded: days.2,
+                expires: days.3,
+                tier: text(8),
+                outcomes,
+                evidence: of_evidence.into_iter().map(|(uri, digest)| Evidence { uri, digest }).collect(),
+                replaces: names.2,
+            };
+            let bytes = super::super::encode_achievement(&content);
+            let message = wire::Achievement::decode(&*bytes).expect("a message");
+            prop_assert_eq!(&message.encode_to_vec(), &bytes);
+            let days = [&message.study_from, &message.study_until, &message.awarded, &message.expires];
+            let said = [content.study_from, content.study_until, Some(content.awarded), content.expires];
+            for (day, said) in days.into_iter().zip(said) {
+                prop_assert_eq!(day, &said.map_or_else(String::new, |said| said.to_string()));
+            }
+            let whole = wire::AchievementContent {
+                achievement: Some(message),
+                ..wire::AchievementContent::default()
+            };
+            let encoded = recorded(&AchievementRecorded {
+                achievement: content,
+                signature: None,
+            });
+            prop_assert_eq!(&whole.encode_to_vec(), &encoded);
+            prop_assert_eq!(super::super::achievement_in(&encoded), Some(&*bytes));
+        }
+    }
 }

@@ -81,13 +81,6 @@ pub(super) fn read_handle(field: &'static str, bytes: &[u8]) -> Result<Handle, C
     }
 }
 
-pub(super) fn record_name(name: &RecordName) -> wire::RecordName {
-    wire::RecordName {
-        issuer_id: name.issuer.as_str().to_owned(),
-        record_id: name.record_id.clone(),
-    }
-}
-
 pub(super) fn read_record_name(
     field: &'static str,
     name: Option<wire::RecordName>,

@@ -15,6 +15,7 @@ mod fields;
 mod learner;
 mod registry;
 mod signature;
+mod writer;
 
 use prost::Message;
 
@@ -56,13 +57,13 @@ pub fn encode(body: &Body) -> Vec<u8> {
         | Body::LearnersSeparated(other)
         | Body::LearnerReopened(other) => learner::counterpart(other).encode_to_vec(),
         Body::LearnerErased(erased) => learner::erased(erased).encode_to_vec(),
-        Body::AchievementRecorded(content) => achievement::recorded(content).encode_to_vec(),
-        Body::AchievementSuperseded(version) => achievement::superseded(version).encode_to_vec(),
+        Body::AchievementRecorded(content) => achievement::recorded(content),
+        Body::AchievementSuperseded(version) => achievement::superseded(version),
         Body::AchievementSuspended(status)
         | Body::AchievementReinstated(status)
         | Body::AchievementRevoked(status) => achievement::status(status).encode_to_vec(),
         Body::AchievementReassigned(moved) => achievement::reassigned(moved).encode_to_vec(),
-        Body::AchievementReceived(moved) => achievement::received(moved).encode_to_vec(),
+        Body::AchievementReceived(moved) => achievement::received(moved),
         Body::LearnerIdentityErased | Body::Erased(_) => Vec::new(),
     }
 }
@@ -70,7 +71,9 @@ pub fn encode(body: &Body) -> Vec<u8> {
 /// The bytes of an achievement alone: what two submissions are compared by.
 #[must_use]
 pub fn encode_achievement(achievement: &Achievement) -> Vec<u8> {
-    achievement::achievement(achievement).encode_to_vec()
+    let mut writer = writer::Writer::new();
+    achievement::achievement(&mut writer, achievement);
+    writer.into_bytes()
 }
 
 /// The bytes of the achievement in the body of an event that carries one: there it is the first field,

@@ -70,9 +70,7 @@ impl State {
         {
             self.with_record(key, |record| record.learner = learner);
         }
-        self.with_learner(learner, |learner| {
-            learner.revision = Revision(learner.revision.0.saturating_add(1));
-        });
+        self.count(learner);
     }
 
     /// From the opening on, keys are spread by the ledger's secret.

@@ -4,7 +4,7 @@
 //! may be refused at its second event, a batch at its last command, a block by the disk.
 
 use super::{Base, Fact, Learner, Need, Record, RecordFact, State};
-use crate::ids::{Handle, Key};
+use crate::ids::{Handle, Key, Revision};
 
 /// A state that one can go back to: [`State::rollback`].
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(super) struct Journal {
 enum Before {
     Known(Fact),
     Unknown(Need),
+    /// Of a learner that has got an event and is the same otherwise: nearly every change is one.
+    Revision(Handle, Revision),
 }
 
 impl Journal {
@@ -73,6 +75,11 @@ impl State {
             match self.journal.before.pop() {
                 Some(Before::Known(fact)) => drop(self.exchange(fact)),
                 Some(Before::Unknown(need)) => drop(self.take(need)),
+                Some(Before::Revision(handle, before)) => {
+                    if let Some(learner) = self.learners.get_mut(&handle) {
+                        learner.revision = before;
+                    }
+                }
                 None => break,
             }
         }
@@ -119,6 +126,15 @@ impl State {
             let known = || Before::Known(Fact::Learner(handle, Some(learner.clone())));
             self.journal.note(known);
             change(learner);
+        }
+    }
+
+    /// Counts an event on the chain of a learner that it knows.
+    pub(super) fn count(&mut self, handle: Handle) {
+        if let Some(learner) = self.learners.get_mut(&handle) {
+            let before = learner.revision;
+            self.journal.note(|| Before::Revision(handle, before));
+            learner.revision = Revision(before.0.saturating_add(1));
         }
     }
 
