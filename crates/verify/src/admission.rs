@@ -11,7 +11,7 @@
 use ledger::event::{LearnerErased, LedgerOpened};
 use ledger::registry::Registry;
 use ledger::state::Refusal;
-use ledger::{Body, Event, EventKind, Handle, InstitutionId, State, Timestamp};
+use ledger::{Body, Event, EventKind, Handle, InstitutionId, Keyed, State, Timestamp};
 
 use crate::examine::{Examined, Held, Said};
 use crate::excuse::Left;
@@ -88,10 +88,10 @@ impl Admission {
         if self.stopped.is_some() {
             return out.admissions.after_stop += 1;
         }
-        if let Said::Event(event) = &record.said
-            && event.body.signature().is_some()
+        if let Said::Event(keyed) = &record.said
+            && keyed.event().body.signature().is_some()
         {
-            let genuine = signatures::check_one(event, self.state.registry());
+            let genuine = signatures::check_one(keyed.event(), self.state.registry());
             out.signatures.count(genuine);
         }
         match &record.said {
@@ -107,12 +107,13 @@ impl Admission {
                 );
                 out.admissions.damaged += 1;
             }
-            Said::Event(event) => {
+            Said::Event(keyed) => {
                 // It may be the event all the same, as when only the salt was hit.
                 let at = Timestamp(leaf.recorded_at.0);
-                if ledger::admit(&self.state, event, at).is_ok() {
-                    self.state.apply(event);
+                if ledger::admit_keyed(&self.state, keyed, at).is_ok() {
+                    self.state.apply_keyed(keyed);
                 } else {
+                    let event = keyed.event();
                     let body = Body::Erased(event.body.kind());
                     self.take_in_erased(
                         record,
@@ -161,22 +162,23 @@ impl Admission {
 
     fn judge(
         &mut self,
-        event: &Event,
+        keyed: &Keyed,
         record: &Examined,
         missing: &Missing,
         place: Place,
         out: &mut Gathered,
     ) {
+        let event = keyed.event();
         if let Body::LedgerOpened(opened) = &event.body
             && !self.knows(opened, record, place, out)
         {
             return;
         }
         let at = Timestamp(record.leaf.recorded_at.0);
-        let refusal = match ledger::admit(&self.state, event, at) {
+        let refusal = match ledger::admit_keyed(&self.state, keyed, at) {
             Ok(()) => {
                 out.admissions.admitted += 1;
-                return self.state.apply(event);
+                return self.state.apply_keyed(keyed);
             }
             Err(refusal) => refusal,
         };

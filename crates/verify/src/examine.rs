@@ -2,9 +2,9 @@
 //!
 //! Apart from what needs the records before it, so that it runs on another core than that.
 
-use chain::{Hash, Leaf, Record, commit};
+use chain::{Block, Hash, Leaf, Record, commit};
 use ledger::codec;
-use ledger::{Event, Handle};
+use ledger::{Body, Event, Handle, KeySecret, Keyed};
 
 use crate::error::chain as error_chain;
 use crate::judge::Located;
@@ -33,7 +33,7 @@ pub(crate) enum Held {
 #[derive(Debug)]
 pub(crate) enum Said {
     /// An event.
-    Event(Event),
+    Event(Keyed),
     /// The body is erased; this is left.
     Erased(Event),
     /// Nothing that can be understood; what is left is the same as of an erased one, if it can be erased.
@@ -60,8 +60,25 @@ pub(crate) struct ExaminedBlock {
     pub(crate) records: Vec<Examined>,
 }
 
+/// The key for keys, when the block begins with the ledger's opening.
+pub(crate) fn secret(block: &Block) -> Option<KeySecret> {
+    let first = block.records().first()?;
+    let is_opening = first.leaf.position.0 == 0;
+    let Said::Event(keyed) = is_opening.then(|| said(first.clone(), Held::Body, None))? else {
+        return None;
+    };
+    match &keyed.event().body {
+        Body::LedgerOpened(opened) => Some(KeySecret(opened.suppression_key)),
+        _ => None,
+    }
+}
+
 /// Examines the records of a block.
-pub(crate) fn block(located: Located, wanted: &dyn Fn(&Leaf) -> Wanted) -> ExaminedBlock {
+pub(crate) fn block(
+    located: Located,
+    secret: Option<&KeySecret>,
+    wanted: &dyn Fn(&Leaf) -> Wanted,
+) -> ExaminedBlock {
     let Located {
         segment,
         start,
@@ -77,7 +94,10 @@ pub(crate) fn block(located: Located, wanted: &dyn Fn(&Leaf) -> Wanted) -> Exami
         .collect();
     hashes.push(head.hash);
     let examined = records.into_iter().zip(hashes);
-    let records = examined.map(|(record, hash)| examine(&record, hash, wanted(&record.leaf)));
+    let records = examined.map(|(record, hash)| {
+        let wanted = wanted(&record.leaf);
+        examine(record, hash, wanted, secret)
+    });
     ExaminedBlock {
         segment,
         start,
@@ -85,15 +105,16 @@ pub(crate) fn block(located: Located, wanted: &dyn Fn(&Leaf) -> Wanted) -> Exami
     }
 }
 
-fn examine(record: &Record, hash: Hash, wanted: Wanted) -> Examined {
-    let held = held(record, wanted);
+fn examine(record: Record, hash: Hash, wanted: Wanted, secret: Option<&KeySecret>) -> Examined {
+    let leaf = record.leaf;
+    let held = held(&record, wanted);
     let said = if wanted.event {
-        said(record, held)
+        said(record, held, secret)
     } else {
         Said::Unasked
     };
     Examined {
-        leaf: record.leaf,
+        leaf,
         hash,
         held,
         said,
@@ -116,7 +137,7 @@ fn held(record: &Record, wanted: Wanted) -> Held {
     }
 }
 
-fn said(record: &Record, held: Held) -> Said {
+fn said(record: Record, held: Held, secret: Option<&KeySecret>) -> Said {
     let leaf = &record.leaf;
     let learner = leaf.learner.map(|link| Handle(link.handle.0));
     let (issuer, submitter) = (leaf.issuer.as_str(), leaf.submitter.as_str());
@@ -131,7 +152,7 @@ fn said(record: &Record, held: Held) -> Said {
         };
     }
     match codec::decode(leaf.kind, issuer, submitter, learner, &record.body) {
-        Ok(event) => Said::Event(event),
+        Ok(event) => Said::Event(Keyed::read(secret, event, record.body)),
         Err(error) => Said::Nothing {
             error: error_chain(&error),
             left: left().ok(),

@@ -1,14 +1,16 @@
 //! One pass over the whole log: which checks it makes, and for which learners.
 //!
 //! Apart from the checks because the same ones run all at once when the ledger fits the memory, and share
-//! by share when it does not. One thread reads, hashes and decodes; the caller's folds, in order.
+//! by share when it does not.
 
+use std::num::NonZero;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chain::{Handle, Leaf};
 use durable::Fs;
-use ledger::{Body, Event, KeySecret, keys_of};
+use ledger::{Body, Event, KeySecret};
 
 use crate::admission::Admission;
 use crate::directory::Directory;
@@ -57,33 +59,59 @@ impl Pass<'_> {
     }
 }
 
-/// Items in the order in which they were read.
-type Batch = Vec<Found>;
-
 /// An item of the log, its records examined.
 enum Found {
     Block(ExaminedBlock),
     Other(Item),
 }
 
+/// Some items, and where they go when they are examined.
+struct Task {
+    items: Vec<Item>,
+    done: SyncSender<Vec<Found>>,
+}
+
+/// What the threads of a pass share.
+struct Shared<'a> {
+    pass: &'a Pass<'a>,
+    /// The key for keys, from the ledger's first record on.
+    secret: OnceLock<KeySecret>,
+    tasks: Mutex<Receiver<Task>>,
+    /// What has been folded, to be freed by whoever has time.
+    spent: Mutex<Receiver<Vec<Found>>>,
+}
+
 /// How many records a batch has at least before it is handed over: enough that handing over costs
 /// nothing beside them.
 const BATCH_RECORDS: usize = 512;
-/// How many batches wait at most.
-const BATCHES_WAITING: usize = 4;
+/// How many batches wait at most, examined or not.
+const BATCHES_WAITING: usize = 8;
 
-/// Reads the log and folds it.
+/// Reads the log and folds it. Order: one thread reads and follows the chain; as many as there are cores
+/// examine batches, whichever is free; the caller's folds them in the order in which they were read.
 pub(crate) fn run<F: Fs>(
     fs: &F,
     dir: &Directory,
     pass: &Pass<'_>,
     fold: &mut Fold<'_>,
 ) -> Result<(), CouldNotRun> {
+    let (task_sender, tasks) = sync_channel(BATCHES_WAITING);
+    let (spent_sender, spent) = channel();
+    let (order, in_order) = sync_channel(BATCHES_WAITING);
+    let shared = Shared {
+        pass,
+        secret: OnceLock::new(),
+        tasks: Mutex::new(tasks),
+        spent: Mutex::new(spent),
+    };
+    let examiners = std::thread::available_parallelism().map_or(1, NonZero::get);
     std::thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let (spent_sender, spent) = channel();
-        let reader = scope.spawn(move || send_log(fs, dir, pass, &sender, &spent));
-        fold_all(receiver, &spent_sender, fold);
+        let shared = &shared;
+        let reader = scope.spawn(move || send_log(fs, dir, shared, &task_sender, &order));
+        for _ in 0..examiners {
+            scope.spawn(|| examine_tasks(shared));
+        }
+        fold_all(in_order, &spent_sender, fold);
         match reader.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -94,43 +122,70 @@ pub(crate) fn run<F: Fs>(
 fn send_log<F: Fs>(
     fs: &F,
     dir: &Directory,
-    pass: &Pass<'_>,
-    sender: &SyncSender<Batch>,
-    spent: &Receiver<Batch>,
+    shared: &Shared<'_>,
+    tasks: &SyncSender<Task>,
+    order: &SyncSender<Receiver<Vec<Found>>>,
 ) -> Result<(), CouldNotRun> {
-    let mut batch = Vec::new();
+    let mut items = Vec::new();
     let mut records = 0;
-    let wanted = |leaf: &Leaf| pass.wants(leaf);
+    let hand_over = |items: Vec<Item>| {
+        let (done, examined) = sync_channel(1);
+        order.send(examined).map_err(|_| Hangup)?;
+        tasks.send(Task { items, done }).map_err(|_| Hangup)
+    };
     let read = read_log(fs, dir, &mut |item| {
-        let found = match item {
-            Item::Block(located) => {
-                let block = examine::block(located, &wanted);
-                records += block.records.len();
-                Found::Block(block)
+        if let Item::Block(located) = &item {
+            records += located.block.records().len();
+            if let Some(secret) = examine::secret(&located.block) {
+                shared.secret.get_or_init(|| secret);
             }
-            other => Found::Other(other),
-        };
-        batch.push(found);
-        if records >= BATCH_RECORDS {
-            records = 0;
-            // Freed by the thread that allocated it, and not by the busier one.
-            spent.try_iter().for_each(drop);
-            return sender.send(std::mem::take(&mut batch)).map_err(|_| Hangup);
         }
-        Ok(())
+        items.push(item);
+        if records < BATCH_RECORDS {
+            return Ok(());
+        }
+        records = 0;
+        hand_over(std::mem::take(&mut items))
     });
     match read {
         Ok(()) | Err(Stop::Hangup) => {
             // A receiver that has gone wants no more.
-            let _ = sender.send(batch);
+            let _ = hand_over(items);
             Ok(())
         }
         Err(Stop::Failed(error)) => Err(error),
     }
 }
 
-fn fold_all(receiver: Receiver<Batch>, spent: &Sender<Batch>, fold: &mut Fold<'_>) {
-    for batch in receiver {
+fn examine_tasks(shared: &Shared<'_>) {
+    let next = || {
+        let tasks = shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.recv()
+    };
+    while let Ok(Task { items, done }) = next() {
+        if let Ok(spent) = shared.spent.try_lock() {
+            spent.try_iter().for_each(drop);
+        }
+        let wanted = |leaf: &Leaf| shared.pass.wants(leaf);
+        let found = items.into_iter().map(|item| match item {
+            Item::Block(located) => {
+                Found::Block(examine::block(located, shared.secret.get(), &wanted))
+            }
+            other => Found::Other(other),
+        });
+        // A receiver that has gone wants no more.
+        let _ = done.send(found.collect());
+    }
+}
+
+fn fold_all(
+    in_order: Receiver<Receiver<Vec<Found>>>,
+    spent: &Sender<Vec<Found>>,
+    fold: &mut Fold<'_>,
+) {
+    for examined in in_order {
+        // Whoever examined it has panicked: so does the pass, when its threads have ended.
+        let Ok(batch) = examined.recv() else { return };
         if fold.pass.learners.is_some() {
             signatures::check(&signed(&batch), fold.admission.registry());
         }
@@ -140,20 +195,20 @@ fn fold_all(receiver: Receiver<Batch>, spent: &Sender<Batch>, fold: &mut Fold<'_
                 Found::Other(item) => fold.item(item),
             }
         }
-        // The reader may have ended; then it is freed here.
+        // The examiners may have ended; then it is freed with the channel.
         let _ = spent.send(batch);
     }
 }
 
 /// The events of a batch that bring an issuer's signature.
-fn signed(batch: &Batch) -> Vec<&Event> {
+fn signed(batch: &[Found]) -> Vec<&Event> {
     let blocks = batch.iter().filter_map(|found| match found {
         Found::Block(block) => Some(block),
         Found::Other(_) => None,
     });
     let said = blocks.flat_map(|block| &block.records);
     said.filter_map(|record| match &record.said {
-        Said::Event(event) => event.body.signature().map(|_| event),
+        Said::Event(keyed) => Some(keyed.event()).filter(|event| event.body.signature().is_some()),
         _ => None,
     })
     .collect()
@@ -261,9 +316,10 @@ impl Fold<'_> {
         if let (InPair::Second(before), Some(link)) = (in_pair, record.leaf.learner) {
             self.groups.join(before, link.handle);
         }
-        let Said::Event(event) = &record.said else {
+        let Said::Event(keyed) = &record.said else {
             return;
         };
+        let event = keyed.event();
         if let Body::LedgerOpened(opened) = &event.body {
             self.secret.get_or_insert(KeySecret(opened.suppression_key));
         }
@@ -284,7 +340,7 @@ impl Fold<'_> {
         if let Some(other) = counterpart {
             self.groups.join(own, Handle(other.0));
         }
-        for key in keys_of(secret, event) {
+        for key in keyed.keys(secret) {
             self.holders.note(key.0, own, &mut self.groups);
         }
     }

@@ -101,7 +101,7 @@ pub fn glance(body: &[u8]) -> Result<(String, Date), CodecError> {
 /// The bytes of a statement: what an issuer signs, after a prefix.
 #[must_use]
 pub fn encode_statement(statement: &IssuerStatement) -> Vec<u8> {
-    signature::statement(statement).encode_to_vec()
+    signature::statement(statement)
 }
 
 /// The statement that these bytes are.

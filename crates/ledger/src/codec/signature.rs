@@ -5,21 +5,29 @@
 
 use std::sync::Arc;
 
+use prost::Message;
+
 use super::CodecError;
 use super::achievement::{achievement, read_achievement};
 use super::fields::{read_handle, read_institution_id, required};
 use super::learner::{document_identity, read_document_identity, read_student, student};
+use super::writer::Writer;
 use crate::generated as wire;
 use crate::generated::learner_reference::Reference;
 use crate::signature::{IssuerSignature, IssuerStatement};
 use crate::words::LearnerReference;
 
-pub(super) fn statement(statement: &IssuerStatement) -> wire::IssuerStatement {
-    wire::IssuerStatement {
+pub(super) fn statement(statement: &IssuerStatement) -> Vec<u8> {
+    let before = wire::IssuerStatement {
         issuer_id: statement.issuer.as_str().to_owned(),
         learner: Some(reference(&statement.learner)),
-        achievement: Some(achievement(&statement.achievement)),
-    }
+        achievement: None,
+    };
+    let mut last = Writer::new();
+    last.message(3, |to| achievement(to, &statement.achievement));
+    let mut bytes = before.encode_to_vec();
+    bytes.extend(last.into_bytes());
+    bytes
 }
 
 pub(super) fn read_statement(body: wire::IssuerStatement) -> Result<IssuerStatement, CodecError> {
