@@ -12,140 +12,9 @@
 
 use std::time::Duration;
 
+use creditbank_benches::sample::{AT, SECRET, opening, submissions};
 use creditbank_benches::{is_full_size, median, per_second};
-use ledger::event::LedgerOpened;
-use ledger::words::{
-    Achievement, CreditUnit, InstitutionProfile, LearnerProfile, LearnerReference, Origin, Scope,
-    Size, StudentNumber, Text, UnitKind,
-};
-use ledger::{
-    Action, Actor, Command, Date, Handle, InstitutionId, KeySecret, RULES_VERSION, State,
-    Timestamp, carry_out, likely_needs,
-};
-
-const AT: Timestamp = Timestamp(1_790_000_000_000_000);
-const SECRET: [u8; 32] = [9; 32];
-
-fn text(value: &str) -> Text {
-    Text {
-        value: value.into(),
-        language: "en".into(),
-    }
-}
-
-fn uni() -> InstitutionId {
-    "uni".parse().unwrap()
-}
-
-fn student(n: u64) -> StudentNumber {
-    StudentNumber {
-        institution: uni(),
-        number: format!("S{n:09}"),
-    }
-}
-
-fn handle(n: u64) -> Handle {
-    let mut handle = [1; 16];
-    handle[..8].copy_from_slice(&n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
-    handle[8..].copy_from_slice(&(n + 1).to_le_bytes());
-    Handle(handle)
-}
-
-fn achievement(n: u64) -> Achievement {
-    Achievement {
-        record_id: format!("2025S-{n:012}"),
-        achievement_type: "Course".into(),
-        code: format!("C{}", n % 1_000),
-        titles: vec![text("Introduction to lifelong learning")],
-        size: Some(Size {
-            amount: "3".parse().unwrap(),
-            unit: "ects".into(),
-        }),
-        level: None,
-        field: String::new(),
-        source_kind: String::new(),
-        delivery: "online".into(),
-        origin: Origin::Earned,
-        source: None,
-        part_of: None,
-        offering: format!("T{}", n / 1_000),
-        attempt: 1,
-        results: vec![],
-        study_from: None,
-        study_until: None,
-        awarded: Date::from_ymd_opt(2025, 6, 30).unwrap(),
-        expires: None,
-        tier: String::new(),
-        outcomes: vec![],
-        evidence: vec![],
-        replaces: None,
-    }
-}
-
-fn by_operator(action: Action) -> Command {
-    let actor = Actor::Operator;
-    Command { actor, action }
-}
-
-fn by_uni(action: Action) -> Command {
-    let actor = Actor::Institution(uni());
-    Command { actor, action }
-}
-
-/// A complete state with a university and that many learners.
-fn bank(learners: u64) -> State {
-    let mut state = State::new();
-    let opened = LedgerOpened {
-        ledger_id: [7; 16],
-        format_version: 1,
-        rules_version: RULES_VERSION,
-        suppression_key: SECRET,
-    };
-    let unit = CreditUnit {
-        code: "ects".into(),
-        title: "ECTS".into(),
-        kind: UnitKind::Credits,
-        source: "EU".into(),
-    };
-    let profile = InstitutionProfile {
-        id: uni(),
-        names: vec![text("University")],
-        kind: String::new(),
-        region: String::new(),
-        parent: None,
-        scopes: vec![Scope::default()],
-    };
-    let registered = (0..learners).map(|n| {
-        by_uni(Action::RegisterLearner {
-            fresh: handle(n),
-            profile: LearnerProfile::default(),
-            students: vec![student(n)],
-            request_id: String::new(),
-        })
-    });
-    let first = [
-        Action::OpenLedger(opened),
-        Action::PublishCreditUnit(unit),
-        Action::RegisterInstitution(profile),
-    ];
-    for command in first.into_iter().map(by_operator).chain(registered) {
-        carry_out(&mut state, &command, AT).unwrap();
-    }
-    state
-}
-
-fn submissions(records: u64, learners: u64) -> Vec<Command> {
-    let submit = |n: u64| {
-        by_uni(Action::Submit {
-            issuer: uni(),
-            learner: LearnerReference::Student(student(n.wrapping_mul(7_919) % learners)),
-            achievement: achievement(n),
-            fresh: handle(1 << 40 | n),
-            register: None,
-        })
-    };
-    (0..records).map(submit).collect()
-}
+use ledger::{Command, KeySecret, State, carry_out, likely_needs};
 
 /// Time that this thread was on a core: what others do meanwhile does not count. Source: Linux,
 /// schedstat. Where there is none, no time passes.
@@ -185,7 +54,10 @@ fn main() {
     };
     let secret = KeySecret(SECRET);
     let commands = submissions(records, learners);
-    let state = bank(learners);
+    let mut state = State::new();
+    for command in opening(learners) {
+        carry_out(&mut state, &command, AT).unwrap();
+    }
     let (mut carried, mut hashed, mut guessed, mut aged) = (vec![], vec![], vec![], vec![]);
     for _ in 0..runs {
         let mut state = state.clone();

@@ -3,6 +3,8 @@
 //! What they share: a file system that counts its syncs (a benchmark that does not sync measures
 //! nothing), the size to run at, and medians.
 
+pub mod sample;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

@@ -28,12 +28,19 @@ pub(super) struct Journal {
     settled: u64,
 }
 
+/// Small, because most changes are of what was not known at all.
 #[derive(Debug, Clone)]
 enum Before {
-    Known(Fact),
+    Known(Box<Fact>),
     Unknown(Need),
     /// Of a learner that has got an event and is the same otherwise: nearly every change is one.
     Revision(Handle, Revision),
+}
+
+impl Before {
+    fn known(fact: Fact) -> Before {
+        Before::Known(Box::new(fact))
+    }
 }
 
 impl Journal {
@@ -73,7 +80,7 @@ impl State {
         assert_eq!(to.settled, self.journal.settled, "the savepoint is settled");
         while self.journal.before.len() > to.len {
             match self.journal.before.pop() {
-                Some(Before::Known(fact)) => drop(self.exchange(fact)),
+                Some(Before::Known(fact)) => drop(self.exchange(*fact)),
                 Some(Before::Unknown(need)) => drop(self.take(need)),
                 Some(Before::Revision(handle, before)) => {
                     if let Some(learner) = self.learners.get_mut(&handle) {
@@ -110,20 +117,20 @@ impl State {
         let need = fact.need();
         let before = self.exchange(fact);
         self.journal
-            .note(|| before.map_or(Before::Unknown(need), Before::Known));
+            .note(|| before.map_or(Before::Unknown(need), Before::known));
     }
 
     /// Does not know it any more.
     pub(super) fn lose(&mut self, need: Need) {
         if let Some(before) = self.take(need) {
-            self.journal.note(|| Before::Known(before));
+            self.journal.note(|| Before::known(before));
         }
     }
 
     /// Changes a learner that it knows.
     pub(super) fn with_learner(&mut self, handle: Handle, change: impl FnOnce(&mut Learner)) {
         if let Some(learner) = self.learners.get_mut(&handle) {
-            let known = || Before::Known(Fact::Learner(handle, Some(learner.clone())));
+            let known = || Before::known(Fact::Learner(handle, Some(learner.clone())));
             self.journal.note(known);
             change(learner);
         }
@@ -143,7 +150,7 @@ impl State {
         if let Some(RecordFact::Held(record)) = self.records.get_mut(&key) {
             let known = || RecordFact::Held(record.clone());
             self.journal
-                .note(|| Before::Known(Fact::Record(key, Some(known()))));
+                .note(|| Before::known(Fact::Record(key, Some(known()))));
             change(record);
         }
     }
