@@ -110,6 +110,7 @@ pub fn opening(learners: u64) -> Vec<Command> {
         region: String::new(),
         parent: None,
         scopes: vec![Scope::default()],
+        signatures_required: false,
     };
     let registered = (0..learners).map(|n| {
         by_uni(Action::RegisterLearner {
@@ -145,6 +146,7 @@ pub fn submissions(records: u64, learners: u64) -> Vec<Command> {
             achievement: achievement(n),
             fresh: handle(1 << 40 | n),
             register: None,
+            signature: None,
         })
     };
     (0..records).map(submit).collect()
