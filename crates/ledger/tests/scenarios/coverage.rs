@@ -95,6 +95,30 @@ fn next(after: &Rejection) -> Option<Rejection> {
             what: "type",
         },
         Rejection::OutOfScope { .. } => Rejection::SignatureRequired { issuer: id() },
+        Rejection::SignatureRequired { .. }
+        | Rejection::SigningKeyUnknown { .. }
+        | Rejection::SigningKeyEnded { .. }
+        | Rejection::SignatureMismatch { .. }
+        | Rejection::SignatureInvalid { .. } => return next_of_signatures(after),
+        Rejection::UnknownLearner => Rejection::LearnerErased,
+        Rejection::LearnerErased => Rejection::LearnerProvisional,
+        Rejection::LearnerProvisional => Rejection::UnresolvedLearner,
+        Rejection::UnresolvedLearner => Rejection::HandleTaken,
+        Rejection::HandleTaken => Rejection::StaleRevision {
+            expected: Revision(0),
+            actual: Revision(1),
+        },
+        Rejection::StaleRevision { .. } => Rejection::UnknownRecord {
+            issuer: id(),
+            record_id: record_id(),
+        },
+        other => return next_of_records(other),
+    })
+}
+
+fn next_of_signatures(after: &Rejection) -> Option<Rejection> {
+    let id = || -> InstitutionId { "uni".parse().unwrap() };
+    Some(match after {
         Rejection::SignatureRequired { .. } => Rejection::SigningKeyUnknown {
             issuer: id(),
             key_id: "k1".to_owned(),
@@ -112,19 +136,7 @@ fn next(after: &Rejection) -> Option<Rejection> {
             key_id: "k1".to_owned(),
         },
         Rejection::SignatureInvalid { .. } => Rejection::UnknownLearner,
-        Rejection::UnknownLearner => Rejection::LearnerErased,
-        Rejection::LearnerErased => Rejection::LearnerProvisional,
-        Rejection::LearnerProvisional => Rejection::UnresolvedLearner,
-        Rejection::UnresolvedLearner => Rejection::HandleTaken,
-        Rejection::HandleTaken => Rejection::StaleRevision {
-            expected: Revision(0),
-            actual: Revision(1),
-        },
-        Rejection::StaleRevision { .. } => Rejection::UnknownRecord {
-            issuer: id(),
-            record_id: record_id(),
-        },
-        other => return next_of_records(other),
+        _ => return None,
     })
 }
 
