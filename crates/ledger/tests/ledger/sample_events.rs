@@ -155,7 +155,7 @@ pub(crate) fn statement(draw: &mut Draw) -> IssuerStatement {
 }
 
 fn event_of(draw: &mut Draw, kind: u64) -> Event {
-    let body = if kind < 12 || kind >= KINDS_UNSIGNED {
+    let body = if !(12..KINDS_UNSIGNED).contains(&kind) {
         registry_body(draw, kind)
     } else {
         learner_body(draw, kind)
