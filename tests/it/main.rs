@@ -10,11 +10,15 @@
 mod accounts;
 mod bad_input;
 mod bank;
+mod candidates;
 mod crashes;
+mod earlier;
 mod fuzz;
 mod generated;
 mod newcomers;
+mod pages;
 mod raw;
+mod story;
 mod streams;
 mod submitter;
 mod tidy;

@@ -26,7 +26,7 @@ const PAGE_SIZE: u32 = 1000;
 pub(crate) async fn balance(global: &Global, args: &BalanceArgs) -> Result<ExitCode, Failure> {
     let identity = asking(global, args.whose.reference().is_some())?;
     let client = Client::connect(&global.server, &identity).await?;
-    let balance = fetch_balance(&client, args.whose.reference()).await?;
+    let balance = fetch_balance(&client, args.whose.reference(), args.at.as_of()).await?;
     if global.json {
         output::json(&balance)?;
     } else {
@@ -44,7 +44,7 @@ pub(crate) async fn balance(global: &Global, args: &BalanceArgs) -> Result<ExitC
 pub(crate) async fn statement(global: &Global, args: &StatementArgs) -> Result<ExitCode, Failure> {
     let identity = asking(global, args.whose.reference().is_some())?;
     let client = Client::connect(&global.server, &identity).await?;
-    let mut statement = fetch_statement(&client, args.whose.reference()).await?;
+    let mut statement = fetch_statement(&client, args.whose.reference(), args.at.as_of()).await?;
     let earlier = keep_last(&mut statement, args.last);
     if global.json {
         output::json(&statement)?;
@@ -71,11 +71,9 @@ pub(crate) fn asking(global: &Global, named: bool) -> Result<Identity, Failure> 
 pub(crate) async fn fetch_balance(
     client: &Client,
     learner: Option<v1::LearnerReference>,
+    as_of: Option<v1::AsOf>,
 ) -> Result<Balance, Failure> {
-    let request = v1::GetBalanceRequest {
-        learner,
-        ..Default::default()
-    };
+    let request = v1::GetBalanceRequest { learner, as_of };
     let response = client.call(request).await?;
     Ok(Balance::from_wire(response))
 }
@@ -84,12 +82,13 @@ pub(crate) async fn fetch_balance(
 pub(crate) async fn fetch_statement(
     client: &Client,
     learner: Option<v1::LearnerReference>,
+    as_of: Option<v1::AsOf>,
 ) -> Result<Statement, Failure> {
     let mut request = v1::GetStatementRequest {
         learner,
         page_size: PAGE_SIZE,
         page_token: String::new(),
-        ..Default::default()
+        as_of,
     };
     let mut whole: Option<Statement> = None;
     loop {

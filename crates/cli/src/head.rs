@@ -4,8 +4,10 @@
 
 use std::process::ExitCode;
 
-use crate::args::Global;
+use api::v1;
+
 use crate::args::value::Identity;
+use crate::args::{At, Global};
 use crate::error::Failure;
 use crate::output;
 use crate::wire::{FromWire, Head};
@@ -16,10 +18,11 @@ use client::Client;
 /// # Errors
 ///
 /// [`Failure`] when there is no answer or a refusal.
-pub(crate) async fn run(global: &Global) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(global: &Global, at: &At) -> Result<ExitCode, Failure> {
     let identity = global.identity.clone().unwrap_or(Identity::Operator);
     let client = Client::connect(&global.server, &identity).await?;
-    let head = Head::from_wire(client.head().await?);
+    let request = v1::GetHeadRequest { as_of: at.as_of() };
+    let head = Head::from_wire(client.call(request).await?);
     if global.json {
         output::json(&head)?;
     } else {

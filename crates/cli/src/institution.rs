@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use api::v1;
 
 use crate::args::value::Identity;
-use crate::args::{Description, Global, InstitutionCommand, RegisterInstitution};
+use crate::args::{
+    At, Description, Global, InstitutionCommand, RegisterInstitution, ShowInstitution,
+};
 use crate::error::Failure;
 use crate::publish::publish_file;
 use crate::table::{Reader, Rows, facts};
@@ -38,7 +40,7 @@ pub(crate) async fn run(
     };
     let client = Client::connect(&global.server, &identity).await?;
     let before = match command {
-        InstitutionCommand::List | InstitutionCommand::Show(_) => None,
+        InstitutionCommand::List(_) | InstitutionCommand::Show(_) => None,
         _ => Some(client.head().await?.size),
     };
     let shown = Shown { global, before };
@@ -86,8 +88,8 @@ pub(crate) async fn run(
             shown.changed(answer.institution, answer.receipt)?;
         }
         InstitutionCommand::Key(_) => {}
-        InstitutionCommand::List => list(global, &client).await?,
-        InstitutionCommand::Show(args) => show(&shown, &client, &args.id).await?,
+        InstitutionCommand::List(at) => list(global, &client, at).await?,
+        InstitutionCommand::Show(args) => show(&shown, &client, args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -197,20 +199,20 @@ async fn change_state(
     shown.changed(answer.institution, answer.receipt)
 }
 
-async fn show(shown: &Shown<'_>, client: &Client, id: &str) -> Result<(), Failure> {
+async fn show(shown: &Shown<'_>, client: &Client, args: &ShowInstitution) -> Result<(), Failure> {
     let request = v1::GetInstitutionRequest {
-        institution_id: id.to_owned(),
-        ..Default::default()
+        institution_id: args.id.clone(),
+        as_of: args.at.as_of(),
     };
     let answer = client.call(request).await?;
     shown.changed(answer.institution, None)
 }
 
-async fn list(global: &Global, client: &Client) -> Result<(), Failure> {
+async fn list(global: &Global, client: &Client, at: &At) -> Result<(), Failure> {
     let mut request = v1::ListInstitutionsRequest {
         page_size: PAGE_SIZE,
         page_token: String::new(),
-        ..Default::default()
+        as_of: at.as_of(),
     };
     let mut rows = Rows::new(&["institution", "name", "kind", "region", "parent", "state"]);
     let reader = Reader::new(global.language.as_deref());

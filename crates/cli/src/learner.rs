@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use api::v1;
 
 use crate::args::value::Identity;
-use crate::args::{Erase, Global, LearnerCommand, LearnerId, ProfileArgs, RegisterLearners, Scope};
+use crate::args::{
+    Erase, Global, LearnerCommand, LearnerId, ProfileArgs, RegisterLearners, Scope, ShowLearner,
+};
 use crate::bulk::{LineResult, each_line};
 use crate::error::{Failure, REFUSED};
 use crate::table::facts;
@@ -46,8 +48,8 @@ pub(crate) async fn run(global: &Global, command: &LearnerCommand) -> Result<Exi
             };
             client.call(request).await?.change
         }
-        LearnerCommand::Show(id) => return show(global, &client, id).await,
-        LearnerCommand::Pending => return pending::list(global, &client).await,
+        LearnerCommand::Show(args) => return show(global, &client, args).await,
+        LearnerCommand::Pending(args) => return pending::list(global, &client, args).await,
         LearnerCommand::Bind(args) => pending::bind(&client, args).await?,
         LearnerCommand::Merge(args) => merge(&client, &args.from, &args.into, &args.reason).await?,
         LearnerCommand::Separate(args) => {
@@ -197,10 +199,10 @@ pub(crate) async fn merge(
     Ok(client.call(request).await?.change)
 }
 
-async fn show(global: &Global, client: &Client, id: &LearnerId) -> Result<ExitCode, Failure> {
+async fn show(global: &Global, client: &Client, args: &ShowLearner) -> Result<ExitCode, Failure> {
     let request = v1::GetLearnerRequest {
-        learner: id.reference(),
-        ..Default::default()
+        learner: args.learner.reference(),
+        as_of: args.at.as_of(),
     };
     let learner = client.call(request).await?;
     let learner = Learner::from_wire(learner);

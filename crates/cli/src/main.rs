@@ -78,7 +78,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(global, args).await,
         Command::Verify(args) => judge::run(global, args),
-        Command::Head => head::run(global).await,
+        Command::Head(at) => head::run(global, at).await,
         Command::Institution(command) => institution::run(global, command).await,
         Command::Learner(command) => learner::run(global, command).await,
         Command::Submit(args) => submit::run(global, args).await,

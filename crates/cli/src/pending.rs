@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use api::v1;
 use api::v1::learner_reference::Reference;
 
-use crate::args::{Bind, Global};
+use crate::args::{Bind, Global, PendingArgs};
 use crate::error::Failure;
 use crate::learner::{link, merge};
 use crate::output;
 use crate::table::Rows;
-use crate::wire::{DocumentIdentity, FromWire, LearnerReference, Pending};
+use crate::wire::{Candidate, DocumentIdentity, FromWire, LearnerReference, Pending};
 use client::Client;
 
 /// Accounts asked for at a time.
@@ -25,7 +25,7 @@ pub(crate) async fn bind(
     client: &Client,
     args: &Bind,
 ) -> Result<Option<v1::AccountChange>, Failure> {
-    let pending = fetch_pending(client).await?;
+    let pending = fetch_pending(client, &PendingArgs::default()).await?;
     let found = pending
         .into_iter()
         .find(|pending| pending.learner_handle == args.pending);
@@ -47,12 +47,16 @@ pub(crate) async fn bind(
     merge(client, &args.pending, &into, &args.reason).await
 }
 
-/// All pending accounts, oldest first.
-pub(crate) async fn fetch_pending(client: &Client) -> Result<Vec<v1::PendingLearner>, Failure> {
+/// Pending accounts, oldest first.
+pub(crate) async fn fetch_pending(
+    client: &Client,
+    args: &PendingArgs,
+) -> Result<Vec<v1::PendingLearner>, Failure> {
     let mut request = v1::ListPendingLearnersRequest {
         page_size: PAGE_SIZE,
         page_token: String::new(),
-        ..Default::default()
+        institution_id: args.from.clone().unwrap_or_default(),
+        as_of: args.at.as_of(),
     };
     let mut all = Vec::new();
     loop {
@@ -66,8 +70,12 @@ pub(crate) async fn fetch_pending(client: &Client) -> Result<Vec<v1::PendingLear
 }
 
 /// Lists pending accounts.
-pub(crate) async fn list(global: &Global, client: &Client) -> Result<ExitCode, Failure> {
-    let pending: Vec<Pending> = FromWire::from_wire(fetch_pending(client).await?);
+pub(crate) async fn list(
+    global: &Global,
+    client: &Client,
+    args: &PendingArgs,
+) -> Result<ExitCode, Failure> {
+    let pending: Vec<Pending> = FromWire::from_wire(fetch_pending(client, args).await?);
     if global.json {
         for account in &pending {
             output::json(account)?;
@@ -95,7 +103,41 @@ pub(crate) fn pending_text(pending: &[Pending], width: Option<u16>) -> String {
             waits_for(account),
         ]);
     }
-    rows.whole(&[0, 2]).render()
+    let mut text = rows.whole(&[0, 2]).render();
+    for account in pending {
+        for candidate in &account.candidates {
+            text.push_str("\n\n");
+            text.push_str(&candidate_text(account, candidate));
+        }
+    }
+    text
+}
+
+/// An account that it may be: what speaks for it, and how to give it the records.
+fn candidate_text(account: &Pending, candidate: &Candidate) -> String {
+    let why = match (&candidate.student, candidate.differing.as_slice()) {
+        (Some(student), _) => format!(
+            "the same number is linked to it at {}",
+            student.institution_id
+        ),
+        (None, []) => "it carries that document, and name and birth date agree".to_owned(),
+        (None, differing) => {
+            let fields: Vec<String> = differing
+                .iter()
+                .map(|field| field.replace('_', " "))
+                .collect();
+            let verb = if fields.len() > 1 {
+                "differ"
+            } else {
+                "differs"
+            };
+            format!("it carries that document; {} {verb}", fields.join(" and "))
+        }
+    };
+    let (from, into) = (&account.learner_handle, &candidate.learner_handle);
+    format!(
+        "{from} may be {into}: {why}\n  creditbank learner merge {from} {into} --reason \"identity settled\""
+    )
 }
 
 /// What was sent of the learner; with a document, also by whom.

@@ -9,7 +9,9 @@ use api::v1;
 use api::v1::learner_reference::Reference;
 
 use crate::account::level;
-use crate::args::{ActingArgs, Global, List, Named, Reassign, RecordsCommand, Withdraw};
+use crate::args::{
+    ActingArgs, Global, List, Named, Reassign, RecordsCommand, ShowRecord, Withdraw,
+};
 use crate::error::{Failure, REFUSED};
 use crate::input::Lines;
 use crate::submit::{OutcomeLine, Tally, acting};
@@ -50,7 +52,7 @@ impl Doing {
 pub(crate) async fn run(global: &Global, command: &RecordsCommand) -> Result<ExitCode, Failure> {
     match command {
         RecordsCommand::List(args) => list(global, args).await,
-        RecordsCommand::Show(args) => show(global, &args.named).await,
+        RecordsCommand::Show(args) => show(global, args).await,
         RecordsCommand::Revoke(args) => withdraw(global, args, Doing::Revoke).await,
         RecordsCommand::Suspend(args) => withdraw(global, args, Doing::Suspend).await,
         RecordsCommand::Reinstate(args) => withdraw(global, args, Doing::Reinstate).await,
@@ -82,7 +84,8 @@ async fn list(global: &Global, args: &List) -> Result<ExitCode, Failure> {
         page_size: u32::try_from(limit).unwrap_or(PAGE_SIZE).min(PAGE_SIZE),
         page_token: String::new(),
         issuer_id: args.acting.issuer.clone().unwrap_or_default(),
-        ..Default::default()
+        filter: args.filter.wire(),
+        as_of: args.at.as_of(),
     };
     let reader = Reader::new(global.language.as_deref());
     let mut rows = Rows::new(&[
@@ -113,7 +116,11 @@ async fn list(global: &Global, args: &List) -> Result<ExitCode, Failure> {
         request.page_token = page.next_page_token;
     };
     if !global.json {
-        let none = "no records yet".to_owned();
+        let none = match request.filter {
+            Some(_) => "no such records",
+            None => "no records yet",
+        };
+        let none = none.to_owned();
         output::line(&if rows.is_empty() { none } else { rows.render() })?;
     }
     if more {
@@ -145,9 +152,10 @@ fn size(content: &Achievement) -> String {
     format!("{} {}", size.amount, size.unit).trim().to_owned()
 }
 
-async fn show(global: &Global, named: &Named) -> Result<ExitCode, Failure> {
-    let client = connect(global, &named.acting).await?;
-    let record = Record::from_wire(fetch(&client, name(named)).await?);
+async fn show(global: &Global, args: &ShowRecord) -> Result<ExitCode, Failure> {
+    let client = connect(global, &args.named.acting).await?;
+    let record = fetch(&client, name(&args.named), args.at.as_of()).await?;
+    let record = Record::from_wire(record);
     if global.json {
         output::json(&record)?;
     } else {
@@ -157,10 +165,14 @@ async fn show(global: &Global, named: &Named) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn fetch(client: &Client, name: v1::RecordName) -> Result<v1::Record, Failure> {
+pub(crate) async fn fetch(
+    client: &Client,
+    name: v1::RecordName,
+    as_of: Option<v1::AsOf>,
+) -> Result<v1::Record, Failure> {
     let request = v1::GetRecordRequest {
         name: Some(name),
-        ..Default::default()
+        as_of,
     };
     let answer = client.call(request).await?;
     Ok(answer.record.unwrap_or_default())

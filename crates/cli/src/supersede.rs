@@ -35,7 +35,7 @@ pub(crate) async fn run(global: &Global, args: &Supersede) -> Result<ExitCode, F
         issuer_id: args.acting.issuer.clone().unwrap_or_default(),
         record_id: record_id.clone(),
     };
-    let record = fetch(&client, name).await?;
+    let record = fetch(&client, name, None).await?;
     let content = record
         .versions
         .into_iter()

@@ -5,7 +5,7 @@
 use api::v1;
 use clap::Args;
 
-use super::value;
+use super::{At, value};
 
 /// Names a learner; may be left out by learners themselves.
 #[derive(Debug, Clone, Args)]
@@ -31,12 +31,16 @@ impl Whose {
 #[command(after_help = "\
 Examples:
   creditbank balance --student open-university:OU2022-10001
+  creditbank balance --student open-university:OU2022-10001 --at 2025-12-31
   creditbank balance --handle HANDLE --as institution:hill-university
   creditbank balance --as learner:HANDLE --json")]
 pub(crate) struct BalanceArgs {
     /// Whose.
     #[command(flatten)]
     pub(crate) whose: Whose,
+    /// As of when.
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 /// Arguments of `statement`.
@@ -50,6 +54,9 @@ pub(crate) struct StatementArgs {
     /// Whose.
     #[command(flatten)]
     pub(crate) whose: Whose,
+    /// As of when.
+    #[command(flatten)]
+    pub(crate) at: At,
     /// Only the last N entries
     #[arg(long, value_name = "N")]
     pub(crate) last: Option<usize>,

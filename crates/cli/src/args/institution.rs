@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use api::v1;
 use clap::{Args, Subcommand};
 
-use super::value;
+use super::{At, value};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -47,7 +47,7 @@ pub(crate) enum InstitutionCommand {
     Key(super::KeyCommand),
     /// List all institutions
     #[command(after_help = "Example:\n  creditbank institution list --language en")]
-    List,
+    List(At),
     /// Show one institution with its scopes and delegations
     #[command(after_help = "Example:\n  creditbank institution show hill-university")]
     Show(Show),
@@ -180,4 +180,7 @@ pub(crate) struct Show {
     /// The institution's id
     #[arg(value_name = "ID", value_parser = value::institution_id)]
     pub(crate) id: String,
+    /// As of when.
+    #[command(flatten)]
+    pub(crate) at: At,
 }

@@ -9,7 +9,7 @@ use api::v1;
 use api::v1::learner_reference::Reference;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::value;
+use super::{At, value};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -42,15 +42,19 @@ Example:
     #[command(
         after_help = "Example:\n  creditbank learner show --student open-university:OU2022-10001"
     )]
-    Show(LearnerId),
+    Show(ShowLearner),
     /// List accounts whose records wait for a learner
     #[command(after_help = "\
 Example:
   creditbank learner pending
+  creditbank learner pending --from hill-university
 
 UNLINKED: the student number or document belongs to no learner yet. IDENTITY_MISMATCH: the document is known, \
-but the name or birth date differs. `creditbank learner bind` settles either.")]
-    Pending,
+but the name or birth date differs. `creditbank learner bind` settles either.
+
+Where an account is known that it may be, it is shown with what speaks for it and the command that gives it the records. \
+Compare before you do: nothing is bound by itself.")]
+    Pending(PendingArgs),
     /// Give the records of a pending account to a learner
     #[command(after_help = "\
 Examples:
@@ -110,6 +114,28 @@ impl LearnerId {
     pub(crate) fn reference(&self) -> Option<v1::LearnerReference> {
         reference(self.handle.clone(), self.student.clone())
     }
+}
+
+/// Arguments of `learner show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowLearner {
+    /// Whom.
+    #[command(flatten)]
+    pub(crate) learner: LearnerId,
+    /// As of when.
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// Arguments of `learner pending`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PendingArgs {
+    /// Only what this institution submitted
+    #[arg(long, value_name = "ID", value_parser = value::institution_id)]
+    pub(crate) from: Option<String>,
+    /// As of when.
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 /// A reference to a learner; nothing when neither is given.

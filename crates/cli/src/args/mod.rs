@@ -4,6 +4,7 @@
 //! and no command has a default of its own hidden in its code.
 
 mod account;
+mod at;
 mod follow;
 mod institution;
 mod key;
@@ -16,14 +17,19 @@ pub(crate) mod value;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use account::{BalanceArgs, StatementArgs};
+pub(crate) use at::At;
 pub(crate) use follow::{FollowArgs, LogCommand, WatchArgs};
-pub(crate) use institution::{Description, InstitutionCommand, RegisterInstitution};
+pub(crate) use institution::{
+    Description, InstitutionCommand, RegisterInstitution, Show as ShowInstitution,
+};
 pub(crate) use key::KeyCommand;
 pub(crate) use learner::{
-    Bind, Erase, LearnerCommand, LearnerId, ProfileArgs, RegisterLearners, Scope,
+    Bind, Erase, LearnerCommand, LearnerId, PendingArgs, ProfileArgs, RegisterLearners, Scope,
+    ShowLearner,
 };
 pub(crate) use records::{
-    ActingArgs, Change, List, Named, Reassign, RecordsCommand, Supersede, Withdraw,
+    ActingArgs, Change, List, Named, Reassign, RecordsCommand, Show as ShowRecord, Supersede,
+    Withdraw,
 };
 pub(crate) use serve::{DemoArgs, ServeArgs};
 pub(crate) use submit::SubmitArgs;
@@ -51,6 +57,7 @@ It reads only, also beside a running server. Exit status: 0 clean; 1 something i
 const HEAD: &str = "\
 Examples:
   creditbank head
+  creditbank head --at 2026-11-21                     as it was at the end of that day
   creditbank head --json                              size, chain_hash and ledger_id
 
 Keep it where the operator cannot reach it: `verify --expect-head` then shows that nothing of it was cut off or \
@@ -128,7 +135,7 @@ pub(crate) enum Command {
     Log(LogCommand),
     /// Print the ledger's head as SIZE:HASH, to keep elsewhere and give to `verify --expect-head`
     #[command(after_help = HEAD)]
-    Head,
+    Head(At),
     /// Check a ledger on disk against its own hashes and rules, without a server
     #[command(after_help = VERIFY)]
     Verify(verify::Args),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use api::v1;
 use clap::{Args, Subcommand};
 
-use super::value;
+use super::{At, value};
 use crate::signing::SigningArgs;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -24,6 +24,9 @@ pub(crate) enum RecordsCommand {
     #[command(after_help = "\
 Examples:
   creditbank records list --institution hill-university --limit 20
+  creditbank records list --institution hill-university --code ST210 \
+      --awarded 2021-01-01..2022-01-01 --state recorded
+  creditbank records list --institution hill-university --state revoked --at 2025-12-31
   creditbank records list --institution county-school --issuer village-school \\
       --limit 0 --json")]
     List(List),
@@ -108,9 +111,45 @@ pub(crate) struct List {
     /// Who acts.
     #[command(flatten)]
     pub(crate) acting: ActingArgs,
+    /// Which.
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// As of when.
+    #[command(flatten)]
+    pub(crate) at: At,
     /// At most so many; 0 means all
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) limit: usize,
+}
+
+/// Which records to list; all that is given must hold.
+#[derive(Debug, Args)]
+pub(crate) struct Filter {
+    /// Only this course or certificate, by its code
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// Only this offering (presentation, term, class)
+    #[arg(long, value_name = "OFFERING")]
+    pub(crate) offering: Option<String>,
+    /// Only awarded in this period; the second day is not in it, either may be left out
+    #[arg(long, value_name = "FROM..UNTIL", value_parser = value::period)]
+    pub(crate) awarded: Option<v1::Span>,
+    /// Only in this state, such as recorded, pending, suspended, revoked or expired; repeat for more
+    #[arg(long = "state", value_name = "STATE", value_parser = value::record_state)]
+    pub(crate) states: Vec<v1::RecordState>,
+}
+
+impl Filter {
+    /// As it is sent; nothing for all records.
+    pub(crate) fn wire(&self) -> Option<v1::RecordFilter> {
+        let filter = v1::RecordFilter {
+            code: self.code.clone().unwrap_or_default(),
+            offering: self.offering.clone().unwrap_or_default(),
+            awarded: self.awarded.clone(),
+            states: self.states.iter().map(|state| i32::from(*state)).collect(),
+        };
+        (filter != v1::RecordFilter::default()).then_some(filter)
+    }
 }
 
 /// Arguments of `records show`.
@@ -119,6 +158,9 @@ pub(crate) struct Show {
     /// Which.
     #[command(flatten)]
     pub(crate) named: Named,
+    /// As of when.
+    #[command(flatten)]
+    pub(crate) at: At,
 }
 
 /// Arguments of `records revoke`, `suspend` and `reinstate`.

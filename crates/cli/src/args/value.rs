@@ -115,6 +115,37 @@ pub(crate) fn date(text: &str) -> Result<String, String> {
     Err("say a date as YYYY-MM-DD, such as 2026-11-21".to_owned())
 }
 
+/// A period: `FROM..UNTIL`, the second day not in it; either may be left out.
+pub(crate) fn period(text: &str) -> Result<v1::Span, String> {
+    let say = "say FROM..UNTIL, such as 2024-09-01..2025-09-01, the second day not in it; either may be \
+               left out";
+    let (from, until) = text.split_once("..").ok_or(say)?;
+    let day = |text: &str| match text {
+        "" => Ok(String::new()),
+        text => date(text),
+    };
+    Ok(v1::Span {
+        from: day(from)?,
+        until: day(until)?,
+    })
+}
+
+/// The state of a record, in lower case.
+pub(crate) fn record_state(text: &str) -> Result<v1::RecordState, String> {
+    let name = format!("RECORD_STATE_{}", text.to_uppercase().replace('-', "_"));
+    v1::RecordState::from_str_name(&name)
+        .filter(|state| {
+            !matches!(
+                state,
+                v1::RecordState::Unspecified | v1::RecordState::Superseded
+            )
+        })
+        .ok_or_else(|| {
+            "say recorded, pending, suspended, revoked, expired, duplicate, erased or no-deposit"
+                .to_owned()
+        })
+}
+
 /// A span of time: a number and `ms`, `s`, `m` or `h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let say = "say a number and a unit, such as 500ms, 30s, 2m or 1h";
@@ -176,5 +207,11 @@ mod tests {
         }
         assert!(date("2026-11-21").is_ok() && date("21.11.2026").is_err());
         assert!(date("2026-1-21").is_err());
+        let year = period("2024-09-01..2025-09-01").unwrap();
+        assert_eq!((&*year.from, &*year.until), ("2024-09-01", "2025-09-01"));
+        assert_eq!(period("..2025-09-01").unwrap().from, "");
+        assert!(period("2024-09-01").is_err() && period("2024..2025").is_err());
+        assert_eq!(record_state("no-deposit"), Ok(v1::RecordState::NoDeposit));
+        assert!(record_state("superseded").is_err() && record_state("gone").is_err());
     }
 }

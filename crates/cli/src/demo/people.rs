@@ -7,6 +7,7 @@ use api::v1;
 use super::sample::{Cast, names, submitter};
 use super::stage::{Stage, WIDTH, by_handle, by_number, compare, promised, refusal, say, show};
 use crate::account::{balance_text, fetch_statement, keep_last, statement_text};
+use crate::args::PendingArgs;
 use crate::args::value::student;
 use crate::error::{Failure, Refusal};
 use crate::learner::{link, merge as merge_accounts};
@@ -23,7 +24,7 @@ pub(super) async fn account(stage: &mut Stage) -> Result<(), Failure> {
     let balance = stage.balance(&learner.learner_handle).await?;
     show(&balance_text(&balance, &stage.labels, Some(WIDTH - 2)))?;
     stage.heading("The statement, like a bank's")?;
-    let mut statement = fetch_statement(&stage.operator, Some(by_number(RICH)?)).await?;
+    let mut statement = fetch_statement(&stage.operator, Some(by_number(RICH)?), None).await?;
     let earlier = keep_last(&mut statement, Some(12));
     show(&statement_text(
         &statement,
@@ -40,7 +41,8 @@ pub(super) async fn account(stage: &mut Stage) -> Result<(), Failure> {
 /// Binds pending records to the learner they belong to.
 pub(super) async fn bind(stage: &mut Stage) -> Result<(), Failure> {
     stage.heading("Records that wait for a learner: bind them")?;
-    let waiting: Vec<Pending> = FromWire::from_wire(fetch_pending(&stage.operator).await?);
+    let waiting: Vec<Pending> =
+        FromWire::from_wire(fetch_pending(&stage.operator, &PendingArgs::default()).await?);
     show(&pending_text(&waiting, Some(WIDTH - 2)))?;
     let number = "hill-university:2023H-9907";
     let learner = stage.who("open-university:OU2021-10007").await?;
@@ -54,7 +56,9 @@ pub(super) async fn bind(stage: &mut Stage) -> Result<(), Failure> {
     link(&stage.operator, reference, number).await?;
     let after = stage.balance(&learner.learner_handle).await?;
     compare(&before, &after)?;
-    let left = fetch_pending(&stage.operator).await?.len();
+    let left = fetch_pending(&stage.operator, &PendingArgs::default())
+        .await?
+        .len();
     promised(left + 1 == waiting.len(), "one account less is pending")?;
     // An unlinked number is settled by linking it; a mismatch is settled by merging.
     let mismatch = waiting
@@ -75,7 +79,9 @@ pub(super) async fn bind(stage: &mut Stage) -> Result<(), Failure> {
         "name misspelt on the application",
     )
     .await?;
-    let left = fetch_pending(&stage.operator).await?.len();
+    let left = fetch_pending(&stage.operator, &PendingArgs::default())
+        .await?
+        .len();
     say(&format!(
         "pending accounts: {} before, {left} now",
         waiting.len()
@@ -125,7 +131,13 @@ pub(super) async fn erase(stage: &mut Stage, cast: &Cast) -> Result<(), Failure>
         "erased: {} bodies, the identity among them, overwritten on disk; the hash chain stays whole",
         answer.erased_count
     ))?;
-    match fetch_statement(&stage.operator, Some(by_handle(&learner.learner_handle))).await {
+    match fetch_statement(
+        &stage.operator,
+        Some(by_handle(&learner.learner_handle)),
+        None,
+    )
+    .await
+    {
         Ok(statement) => show(&statement_text(
             &statement,
             0,

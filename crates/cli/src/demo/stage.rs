@@ -86,7 +86,7 @@ impl Stage {
 
     /// What somebody holds.
     pub(super) async fn balance(&self, handle: &str) -> Result<Balance, Failure> {
-        fetch_balance(&self.operator, Some(by_handle(handle))).await
+        fetch_balance(&self.operator, Some(by_handle(handle)), None).await
     }
 
     /// The ledger's head.

@@ -22,7 +22,7 @@ pub(super) async fn supersede(stage: &mut Stage) -> Result<(), Failure> {
         issuer_id: String::new(),
         record_id: record_id.to_owned(),
     };
-    let record = fetch(&university, name.clone()).await?;
+    let record = fetch(&university, name.clone(), None).await?;
     let content = record
         .versions
         .into_iter()
@@ -54,7 +54,7 @@ pub(super) async fn supersede(stage: &mut Stage) -> Result<(), Failure> {
     outcome(university.call(request).await?.outcome)?;
     let after = stage.balance(&handle).await?;
     compare(&before, &after)?;
-    let versions = fetch(&university, name).await?.versions.len();
+    let versions = fetch(&university, name, None).await?.versions.len();
     say(&format!(
         "both versions stay on the ledger: {versions} versions, the last is in force"
     ))?;

@@ -60,6 +60,8 @@ macro_rules! words {
 words! {
     /// The state of a record.
     RecordWord = RecordState "RECORD_STATE_";
+    /// Why an account may be meant.
+    CandidateWord = CandidateReason "CANDIDATE_REASON_";
     /// The kind of a statement's entry.
     EntryWord = EntryKind "ENTRY_KIND_";
 }
@@ -259,5 +261,16 @@ answer! {
         institution_id: String,
         recorded_time: Time,
         record_count: u64,
+        candidates: Vec<Candidate>,
+    }
+}
+
+answer! {
+    /// An account that a pending reference may mean.
+    Candidate = BindingCandidate {
+        learner_handle: String,
+        reason: CandidateWord,
+        differing: Vec<String>,
+        student: Option<StudentNumber>,
     }
 }

@@ -8,8 +8,8 @@ mod registry;
 mod submitted;
 
 pub(crate) use answers::{
-    AccountChange, Balance, Entry, Head, Hex, Learner, OutcomeError, Pending, Receipt, Record,
-    Statement, Version, word,
+    AccountChange, Balance, Candidate, Entry, Head, Hex, Learner, OutcomeError, Pending, Receipt,
+    Record, Statement, Version, word,
 };
 pub(crate) use registry::{Delegation, Institution, InstitutionKey, RegistryFile, Scope, Span};
 pub(crate) use submitted::{

@@ -88,7 +88,7 @@ pub(super) fn profile(history: &History, handle: Handle) -> Option<&LearnerProfi
 }
 
 /// The student numbers that lead to the account, in order.
-fn students(history: &History, account: &Account) -> Vec<StudentNumber> {
+pub(super) fn students(history: &History, account: &Account) -> Vec<StudentNumber> {
     // The last word on each number, on whichever chain of the history it was said.
     let mut latest: BTreeMap<(&InstitutionId, &str), bool> = BTreeMap::new();
     for (_, event) in &history.records {

@@ -9,6 +9,7 @@ mod accounts;
 mod as_of;
 mod audit;
 mod batch;
+mod candidates;
 mod feed;
 mod intake;
 mod learners;

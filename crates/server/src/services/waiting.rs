@@ -6,11 +6,11 @@
 use api::v1;
 use ledger::event::Opening;
 use ledger::words::ProvisionalReference;
-use ledger::{Body, InstitutionId};
+use ledger::{Body, Handle, InstitutionId};
 use store::EventStore;
 use tonic::Status;
 
-use super::as_of::Moment;
+use super::candidates::Seeker;
 use super::paging::{self, List, Page, Question};
 use super::{Context, event, refuse};
 use crate::from_proto;
@@ -41,6 +41,12 @@ impl<S: EventStore> Context<S> {
         let (moment, after) = self.page(&question, &wire.page_token, as_of).await?;
         let mut after = paging::position(after)?;
         self.caught_up(moment.size).await?;
+        let (registry, _) = self.registry_at(moment).await?;
+        let seeker = Seeker {
+            caller,
+            moment,
+            registry,
+        };
         let mut passed_over = 0;
         let more = 'page: loop {
             let place = after.map(chain::Position);
@@ -52,7 +58,7 @@ impl<S: EventStore> Context<S> {
                 let concerned = concerned(caller, sender.as_ref(), record)?;
                 let shown = match concerned {
                     Some(reference) => {
-                        let waits = self.waits(caller, (*handle, record), &reference, moment);
+                        let waits = self.waits(&seeker, *handle, record, &reference);
                         page.add(waits.await?)
                     }
                     None => {
@@ -83,17 +89,18 @@ impl<S: EventStore> Context<S> {
     /// One account that waits.
     async fn waits(
         &self,
-        _caller: &Identity,
-        (handle, record): (ledger::Handle, &chain::Record),
+        seeker: &Seeker<'_>,
+        handle: Handle,
+        record: &chain::Record,
         reference: &ProvisionalReference,
-        moment: Moment,
     ) -> Result<v1::PendingLearner, Status> {
-        let account = self.account(handle, moment.size).await?;
+        let account = self.account(handle, seeker.moment.size).await?;
         let n_records = u64::try_from(account.holdings().count()).unwrap_or(u64::MAX);
-        let leaf = &record.leaf;
-        Ok(to_proto::pending_learner(
-            handle, reference, leaf, n_records,
-        ))
+        let candidates = self.candidates(seeker, handle, reference).await?;
+        Ok(v1::PendingLearner {
+            candidates,
+            ..to_proto::pending_learner(handle, reference, &record.leaf, n_records)
+        })
     }
 }
 
