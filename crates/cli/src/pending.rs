@@ -136,7 +136,7 @@ fn candidate_text(account: &Pending, candidate: &Candidate) -> String {
     };
     let (from, into) = (&account.learner_handle, &candidate.learner_handle);
     format!(
-        "{from} may be {into}: {why}\n  creditbank learner merge {from} {into} --reason \"identity settled\""
+        "{from} may be {into}:\n  {why}\n  creditbank learner merge {from} \\\n      {into} --reason \"identity settled\""
     )
 }
 

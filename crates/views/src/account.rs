@@ -29,6 +29,17 @@ pub struct AccountBalance {
     pub revision: Revision,
 }
 
+impl AccountBalance {
+    fn of(summary: &Summary, on: Date) -> AccountBalance {
+        AccountBalance {
+            balance: summary.balance(on),
+            provisional: summary.provisional,
+            closed: summary.closed,
+            revision: summary.revision(),
+        }
+    }
+}
+
 impl Views {
     /// The account's events as of a size.
     ///
@@ -70,12 +81,24 @@ impl Views {
         on: Date,
     ) -> Result<AccountBalance, ViewsFault> {
         let summary = self.summary(store, handle, size).await?;
-        Ok(AccountBalance {
-            balance: summary.balance(on),
-            provisional: summary.provisional,
-            closed: summary.closed,
-            revision: summary.revision(),
-        })
+        Ok(AccountBalance::of(&summary, on))
+    }
+
+    /// The same, if it is summed up already and the account is open: then it is what the handle leads to,
+    /// and nothing else need be looked up. Two look-ups, however large the ledger is.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn summed_up<S: EventStore>(
+        &self,
+        store: &S,
+        handle: Handle,
+        size: u64,
+        on: Date,
+    ) -> Result<Option<AccountBalance>, ViewsFault> {
+        let summary = self.current(store, handle, size).await?;
+        let open = summary.filter(|summary| !summary.closed);
+        Ok(open.map(|summary| AccountBalance::of(&summary, on)))
     }
 
     /// Whether a record of that issuer is with the account as of a size, whatever its state.
@@ -99,12 +122,7 @@ impl Views {
         handle: Handle,
         size: u64,
     ) -> Result<Summary, ViewsFault> {
-        // A value that cannot be read is as good as none; `with` has it mended.
-        let known = self.with(|trees, _| trees.accounts.get_as::<Summary>(&handle.0));
-        if let Ok(Some(summary)) = known
-            && summary.tips.iter().all(|(_, tip)| *tip < size)
-            && self.is_current(store, &summary).await?
-        {
+        if let Some(summary) = self.current(store, handle, size).await? {
             return Ok(summary);
         }
         let erasures = *lock(&self.erasures);
@@ -116,6 +134,24 @@ impl Views {
             self.keep(handle, &summary, erasures);
         }
         Ok(summary)
+    }
+
+    /// What is stored, if nothing has happened since, nor since that size.
+    async fn current<S: EventStore>(
+        &self,
+        store: &S,
+        handle: Handle,
+        size: u64,
+    ) -> Result<Option<Summary>, ViewsFault> {
+        // A value that cannot be read is as good as none; `with` has it mended.
+        let known = self.with(|trees, _| trees.accounts.get_as::<Summary>(&handle.0));
+        if let Ok(Some(summary)) = known
+            && summary.tips.iter().all(|(_, tip)| *tip < size)
+            && self.is_current(store, &summary).await?
+        {
+            return Ok(Some(summary));
+        }
+        Ok(None)
     }
 
     /// Whether no account that it is made from has had an event since.
