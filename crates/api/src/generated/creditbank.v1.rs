@@ -2845,7 +2845,9 @@ pub struct PendingLearner {
     /// How many records wait.
     #[prost(uint64, tag = "6")]
     pub record_count: u64,
-    /// Accounts that it may be, most likely first; at most 10.
+    /// Accounts that it may be, most likely first; at most 10. The operator sees all of them. An institution
+    /// sees those at which a student number is linked, or a record issued, by itself or by an institution that
+    /// it may act for.
     #[prost(message, repeated, tag = "7")]
     pub candidates: ::prost::alloc::vec::Vec<BindingCandidate>,
 }
@@ -3206,7 +3208,8 @@ pub mod learner_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Provisional accounts that wait to be bound, oldest first.
+        /// Provisional accounts that wait to be bound, oldest first: for an institution those that it submitted or
+        /// that wait under its student numbers.
         /// Roles: operator, institution.
         pub async fn list_pending_learners(
             &mut self,
@@ -3380,7 +3383,8 @@ pub mod learner_service_server {
             tonic::Response<super::UnlinkIdentityResponse>,
             tonic::Status,
         >;
-        /// Provisional accounts that wait to be bound, oldest first.
+        /// Provisional accounts that wait to be bound, oldest first: for an institution those that it submitted or
+        /// that wait under its student numbers.
         /// Roles: operator, institution.
         async fn list_pending_learners(
             &self,
