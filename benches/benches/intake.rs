@@ -1,5 +1,8 @@
 //! Intake in process: batches of 500 achievements through the engine onto the durable log, beside the raw
 //! log (the same bytes appended as blocks, without deciding anything) and the verifier, in one run.
+//!
+//! `cargo bench --bench intake -- records=200000 learners=20000 runs=3 batch=500 tasks=8 cold verify=no`:
+//! any of these; `cold` opens the ledger again before the intake, so that no learner is in memory.
 
 #![allow(
     missing_docs,
@@ -26,11 +29,47 @@ use server::engine::{Engine, LedgerKeys, Mode, WriterOptions};
 use store::EventStore as _;
 use store_log::{LogStore, Options};
 
-const BATCH: u64 = 500;
-const OPTIONS: WriterOptions = WriterOptions {
-    group_bytes: 1 << 20,
-    facts_max: 1 << 20,
-};
+/// How much of what.
+#[derive(Clone, Copy)]
+struct Shape {
+    records: u64,
+    learners: u64,
+    batch: u64,
+    tasks: u64,
+    runs: u64,
+    cold: bool,
+    verifies: bool,
+}
+
+impl Shape {
+    fn from_arguments() -> Self {
+        let small = !is_full_size();
+        let or = |full, size_one| if small { size_one } else { full };
+        let number = |name: &str, default: u64| {
+            let named = std::env::args().find_map(|argument| {
+                let value = argument.strip_prefix(name)?.strip_prefix('=')?.to_owned();
+                Some(value.parse().expect("a number"))
+            });
+            named.unwrap_or(default)
+        };
+        let says = |word: &str| std::env::args().any(|argument| argument == word);
+        Shape {
+            records: number("records", or(200_000, 500)),
+            learners: number("learners", or(20_000, 100)),
+            batch: number("batch", 500),
+            tasks: number("tasks", 8),
+            runs: number("runs", or(3, 1)),
+            cold: says("cold"),
+            verifies: !says("verify=no"),
+        }
+    }
+}
+
+/// CPU time of all threads of this process so far.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
 
 type Bank = Engine<LogStore<CountingFs>>;
 
@@ -88,19 +127,7 @@ fn by_uni(action: Action) -> Command {
 
 /// A ledger with a university and that many learners.
 async fn bank(fs: &CountingFs, dir: &Path, learners: u64) -> Arc<Bank> {
-    let keys = Arc::new(LedgerKeys::default());
-    let (store, _) = LogStore::open(fs.clone(), dir, Options::default(), keys).unwrap();
-    let unit = CreditUnit {
-        code: "ects".into(),
-        title: "ECTS".into(),
-        kind: UnitKind::Credits,
-        source: "EU".into(),
-    };
-    let vocabulary = vec![Action::PublishCreditUnit(unit)];
-    let clock = Arc::new(Clock::system());
-    let (engine, _) = Engine::open(Arc::new(store), clock, OPTIONS, vocabulary)
-        .await
-        .unwrap();
+    let engine = open(fs, dir).await;
     let profile = InstitutionProfile {
         id: "uni".parse().unwrap(),
         names: vec![text("University")],
@@ -120,7 +147,7 @@ async fn bank(fs: &CountingFs, dir: &Path, learners: u64) -> Arc<Bank> {
     )
     .await;
     for from in (0..learners).step_by(500) {
-        let some = (from..learners.min(from + BATCH)).map(|n| {
+        let some = (from..learners.min(from + 500)).map(|n| {
             by_uni(Action::RegisterLearner {
                 fresh: engine.fresh_handle().unwrap(),
                 profile: LearnerProfile::default(),
@@ -133,16 +160,34 @@ async fn bank(fs: &CountingFs, dir: &Path, learners: u64) -> Arc<Bank> {
     Arc::new(engine)
 }
 
+async fn open(fs: &CountingFs, dir: &Path) -> Bank {
+    let keys = Arc::new(LedgerKeys::default());
+    let (store, _) = LogStore::open(fs.clone(), dir, Options::default(), keys).unwrap();
+    let unit = CreditUnit {
+        code: "ects".into(),
+        title: "ECTS".into(),
+        kind: UnitKind::Credits,
+        source: "EU".into(),
+    };
+    let vocabulary = vec![Action::PublishCreditUnit(unit)];
+    let clock = Arc::new(Clock::system());
+    let options = WriterOptions::default();
+    let (engine, _) = Engine::open(Arc::new(store), clock, options, vocabulary)
+        .await
+        .unwrap();
+    engine
+}
+
 async fn run(engine: &Bank, commands: Vec<Command>) {
     for outcome in engine.execute(commands, Mode::Each).await.unwrap() {
         outcome.expect("every command of the benchmark is accepted");
     }
 }
 
-fn batch(engine: &Bank, from: u64, learners: u64) -> Vec<Command> {
+fn batch(engine: &Bank, from: u64, shape: Shape) -> Vec<Command> {
     let submit = |n: u64| {
         // A course list is no learner list: neighbours in a batch are different learners.
-        let learner = LearnerReference::Student(student(n.wrapping_mul(7_919) % learners));
+        let learner = LearnerReference::Student(student(n.wrapping_mul(7_919) % shape.learners));
         let (issuer, fresh) = ("uni".parse().unwrap(), engine.fresh_handle().unwrap());
         by_uni(Action::Submit {
             signature: None,
@@ -153,18 +198,19 @@ fn batch(engine: &Bank, from: u64, learners: u64) -> Vec<Command> {
             register: None,
         })
     };
-    (from..from + BATCH).map(submit).collect()
+    (from..from + shape.batch).map(submit).collect()
 }
 
-/// Submits `records` achievements in batches of 500 from 8 tasks; the time it took.
-async fn intake(engine: &Arc<Bank>, records: u64, learners: u64) -> Duration {
+/// Submits achievements in batches from several tasks; the time it took.
+async fn intake(engine: &Arc<Bank>, shape: Shape) -> Duration {
     let start = std::time::Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for task in 0..8 {
+    let every = usize::try_from(shape.tasks * shape.batch).unwrap();
+    for task in 0..shape.tasks {
         let engine = Arc::clone(engine);
         tasks.spawn(async move {
-            for from in (task * BATCH..records).step_by(8 * 500) {
-                run(&engine, batch(&engine, from, learners)).await;
+            for from in (task * shape.batch..shape.records).step_by(every) {
+                run(&engine, batch(&engine, from, shape)).await;
             }
         });
     }
@@ -206,53 +252,102 @@ async fn blocks_of(engine: &Bank) -> Vec<Block> {
     blocks
 }
 
-fn main() {
-    let (records, learners, runs) = if is_full_size() {
-        (200_000, 20_000, 3)
-    } else {
-        (BATCH, 100, 1)
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut intakes = Vec::new();
-    let mut raws = Vec::new();
-    let mut verifies = Vec::new();
-    let mut syncs = 0;
-    for _ in 0..runs {
-        let dir = tempfile::tempdir().unwrap();
-        let (fs, raw_fs) = (CountingFs::default(), CountingFs::default());
-        let data = dir.path().join("engine");
-        runtime.block_on(async {
-            let engine = bank(&fs, &data, learners).await;
-            let before = fs.syncs();
-            intakes.push(intake(&engine, records, learners).await);
-            syncs = fs.syncs() - before;
-            raws.push(raw(&raw_fs, &dir.path().join("raw"), blocks_of(&engine).await).await);
-            engine.close().await;
-        });
-        let options = verify::Options::default();
-        let (report, time) =
-            timed(|| verify::verify(&durable::OsFs, &data, &options, &mut |_| {}).unwrap());
-        assert!(report.clean, "{report}");
-        verifies.push(time);
+/// What one run took.
+struct Run {
+    intake: Duration,
+    cpu: Duration,
+    syncs: u64,
+    raw: Duration,
+    raw_cpu: Duration,
+    /// Records in the ledger, with learners and vocabulary.
+    size: u64,
+}
+
+async fn one_run(shape: Shape, dir: &Path) -> Run {
+    let (fs, raw_fs) = (CountingFs::default(), CountingFs::default());
+    let data = dir.join("engine");
+    let mut engine = bank(&fs, &data, shape.learners).await;
+    if shape.cold {
+        engine.close().await;
+        drop(engine);
+        engine = Arc::new(open(&fs, &data).await);
     }
-    let (intake, raw, verify) = (median(intakes), median(raws), median(verifies));
+    let (syncs, before) = (fs.syncs(), cpu());
+    let intake = intake(&engine, shape).await;
+    let (syncs, intake_cpu) = (fs.syncs() - syncs, cpu() - before);
+    let blocks = blocks_of(&engine).await;
+    let size = engine.head().await.unwrap().size;
+    let before = cpu();
+    let raw = raw(&raw_fs, &dir.join("raw"), blocks).await;
+    let raw_cpu = cpu() - before;
+    engine.close().await;
+    Run {
+        intake,
+        cpu: intake_cpu,
+        syncs,
+        raw,
+        raw_cpu,
+        size,
+    }
+}
+
+fn micros_each(time: Duration, n: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / n as f64
+}
+
+fn main() {
+    let shape = Shape::from_arguments();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut runs = Vec::new();
+    let mut verifies = Vec::new();
+    for n in 0..shape.runs {
+        let dir = tempfile::tempdir().unwrap();
+        runs.push(runtime.block_on(one_run(shape, dir.path())));
+        if shape.verifies && n == 0 {
+            let (options, data) = (verify::Options::default(), dir.path().join("engine"));
+            let (report, time) =
+                timed(|| verify::verify(&durable::OsFs, &data, &options, &mut |_| {}).unwrap());
+            assert!(report.clean, "{report}");
+            verifies.push(time);
+        }
+    }
+    let of = |what: fn(&Run) -> Duration| median(runs.iter().map(what).collect());
+    let (intake, raw) = (of(|run| run.intake), of(|run| run.raw));
+    let (cpu, raw_cpu) = (of(|run| run.cpu), of(|run| run.raw_cpu));
+    let Some(last) = runs.last() else { return };
+    let Shape {
+        records,
+        learners,
+        batch,
+        tasks,
+        cold,
+        ..
+    } = shape;
     println!(
-        "{records} records, {learners} learners, batches of {BATCH} from 8 tasks, median of {runs}"
+        "{records} records, {learners} learners{}, batches of {batch} from {tasks} tasks, median of {}",
+        if cold { " not in memory" } else { "" },
+        shape.runs
     );
     println!(
-        "  engine, durable   {:>9.0} records/s, {syncs} fdatasync",
-        per_second(records, intake)
+        "  engine, durable   {:>9.0} records/s, {:>5.2} us CPU each, {} fdatasync, {:.0} records a sync",
+        per_second(records, intake),
+        micros_each(cpu, records),
+        last.syncs,
+        records as f64 / last.syncs.max(1) as f64,
     );
     println!(
-        "  raw log, durable  {:>9.0} records/s (with learners)",
-        per_second(records + 2 * learners, raw)
+        "  raw log, durable  {:>9.0} records/s, {:>5.2} us CPU each (with learners)",
+        per_second(last.size, raw),
+        micros_each(raw_cpu, last.size),
     );
-    println!(
-        "  verify, all of it {:>9.0} records/s",
-        per_second(records + 2 * learners, verify)
-    );
+    for verify in verifies {
+        println!(
+            "  verify, all of it {:>9.0} records/s",
+            per_second(last.size, verify)
+        );
+    }
     println!(
         "  engine / raw log  {:.2}",
-        per_second(records, intake) / per_second(records + 2 * learners, raw)
+        per_second(records, intake) / per_second(last.size, raw)
     );
 }

@@ -12,6 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use durable::{File, Fs, Mode, OsFs};
+use mimalloc::MiMalloc;
+
+/// The same as the server's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// `cargo bench` passes `--bench`: the full size. Anything else, as `cargo test` does: size 1.
 #[must_use]

@@ -243,6 +243,7 @@ fn workload() -> Workload {
         let options = WriterOptions {
             group_bytes: 1 << 20,
             facts_max: 1_000,
+            learners_max: 10_000,
         };
         let clock = Arc::new(Clock::system());
         let opened = Engine::open(Arc::clone(&store), clock, options, vec![])

@@ -4,7 +4,7 @@
 //! hashes, revisions and commitments are filled in here and nowhere else.
 
 use crate::block::{BLOCK_BYTES_MAX, BLOCK_OVERHEAD_LEN, Block};
-use crate::commitment::{Salt, commit};
+use crate::commitment::{Commitment, Salt};
 use crate::error::BlockError;
 use crate::hash::{Hash, chain_hash};
 use crate::head::Head;
@@ -33,6 +33,8 @@ pub struct Pushed {
     pub hash: Hash,
     /// The learner's new tip, if the record has a learner.
     pub tip: Option<LearnerTip>,
+    /// Where its leaf ends in [`BlockBuilder::finish_with_leaves`]; it begins where the one before ends.
+    pub leaf_end: usize,
 }
 
 /// A block in the making.
@@ -43,7 +45,8 @@ pub struct BlockBuilder {
     head: Head,
     records: Vec<Record>,
     len: usize,
-    leaf_bytes: Vec<u8>,
+    /// The leaves' bytes, one after the other: what was hashed is what receipts show.
+    leaves: Vec<u8>,
 }
 
 impl BlockBuilder {
@@ -51,14 +54,13 @@ impl BlockBuilder {
     /// decreasing along the ledger.
     #[must_use]
     pub fn new(prev: Head, at: Timestamp) -> BlockBuilder {
-        let leaf_bytes = Vec::with_capacity(LEAF_LEN_MAX);
         BlockBuilder {
             prev,
             at,
             head: prev,
             records: vec![],
             len: BLOCK_OVERHEAD_LEN,
-            leaf_bytes,
+            leaves: Vec::new(),
         }
     }
 
@@ -79,6 +81,29 @@ impl BlockBuilder {
         salt: Salt,
         body: Vec<u8>,
     ) -> Result<Pushed, BlockError> {
+        let commitment = Commitment::new(salt, &body);
+        self.push_committed(kind, issuer, submitter, learner, commitment, body)
+    }
+
+    /// The same for a body that has been hashed before. The caller sees to it that the commitment is to this
+    /// body.
+    ///
+    /// # Errors
+    /// As of [`push`](BlockBuilder::push).
+    pub fn push_committed(
+        &mut self,
+        kind: u16,
+        issuer: Institution,
+        submitter: Institution,
+        learner: Option<(Handle, Option<LearnerTip>)>,
+        commitment: Commitment,
+        body: Vec<u8>,
+    ) -> Result<Pushed, BlockError> {
+        debug_assert!(commitment.is_to(&body), "the commitment is to another body");
+        let Commitment {
+            salt,
+            hash: commitment,
+        } = commitment;
         let position = self.head.next_position();
         let size = self.head.size.checked_add(1);
         let size = size.ok_or(BlockError::PositionRange {
@@ -91,7 +116,6 @@ impl BlockBuilder {
         let learner = learner
             .map(|(handle, tip)| link(position, handle, tip))
             .transpose()?;
-        let commitment = commit(&salt, &body);
         let leaf = Leaf {
             position,
             recorded_at: self.at,
@@ -114,9 +138,9 @@ impl BlockBuilder {
             });
         }
 
-        self.leaf_bytes.clear();
-        leaf.encode_into(&mut self.leaf_bytes);
-        let hash = chain_hash(&self.leaf_bytes);
+        let leaf_start = self.leaves.len();
+        leaf.encode_into(&mut self.leaves);
+        let hash = chain_hash(&self.leaves[leaf_start..]);
         self.records.push(Record { leaf, salt, body });
         self.len = len;
         self.head = Head { size, hash };
@@ -129,6 +153,7 @@ impl BlockBuilder {
             position,
             hash,
             tip,
+            leaf_end: self.leaves.len(),
         })
     }
 
@@ -171,7 +196,14 @@ impl BlockBuilder {
     /// The block. Without records it is a head mark.
     #[must_use]
     pub fn finish(self) -> Block {
-        Block::from_checked(self.prev, self.records, self.head, self.len)
+        self.finish_with_leaves().0
+    }
+
+    /// The same, with the bytes of its leaves, one after the other.
+    #[must_use]
+    pub fn finish_with_leaves(self) -> (Block, Vec<u8>) {
+        let block = Block::from_checked(self.prev, self.records, self.head, self.len);
+        (block, self.leaves)
     }
 }
 

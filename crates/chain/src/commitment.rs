@@ -34,6 +34,29 @@ impl fmt::Debug for Salt {
     }
 }
 
+/// A salt and the commitment that it makes to one body. Hashing a body is most of what a record costs and
+/// needs no order, so it can be done before the record has its place, and on another thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    pub(crate) salt: Salt,
+    pub(crate) hash: Hash,
+}
+
+impl Commitment {
+    /// Commits to `body` with `salt`, which is random, not zero, and used for nothing else.
+    #[must_use]
+    pub fn new(salt: Salt, body: &[u8]) -> Commitment {
+        let hash = commit(&salt, body);
+        Commitment { salt, hash }
+    }
+
+    /// Whether it is to that body.
+    #[must_use]
+    pub fn is_to(&self, body: &[u8]) -> bool {
+        commit(&self.salt, body) == self.hash
+    }
+}
+
 /// Commits to `body`: keyed BLAKE3 with the salt as the key.
 ///
 /// Source: BLAKE3 specification, section 2.1 (`keyed_hash`); `ledger-data/README.md` section 6.

@@ -33,7 +33,7 @@ pub use block::{
 };
 pub use builder::{BlockBuilder, LearnerTip, Pushed};
 pub use checksum::ChecksumKey;
-pub use commitment::{Salt, commit};
+pub use commitment::{Commitment, Salt, commit};
 pub use decode::{BlockHeader, block_checksum, decode_block, peek_block_len};
 pub use error::{BlockError, InstitutionError, LeafError, ParseError, SegmentError};
 pub use hash::{CHAIN_CONTEXT, Hash, chain_hash};

@@ -13,6 +13,7 @@ use crate::command::{Action, Actor, Command, Decision};
 use crate::event::{Body, Event};
 use crate::ids::{Handle, InstitutionId, Position, Revision, Timestamp};
 use crate::keyed::Keyed;
+use crate::ready::Ready;
 use crate::rejection::{Rejection, Violation};
 use crate::state::{Refusal, State};
 use crate::words::{LearnerReference, PendingReason};
@@ -23,7 +24,20 @@ use crate::words::{LearnerReference, PendingReason};
 /// # Errors
 /// The first rule that says no, in the order of [`Rejection`]; or what a partial state lacks.
 pub fn carry_out(state: &mut State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
-    let decision = propose(state, command, at)?;
+    carry_out_ready(state, command, None, at)
+}
+
+/// The same, with what [`Ready::of`] this command made beforehand.
+///
+/// # Errors
+/// As there.
+pub fn carry_out_ready(
+    state: &mut State,
+    command: &Command,
+    ready: Option<Ready>,
+    at: Timestamp,
+) -> Result<Decision, Refusal> {
+    let decision = propose(state, command, ready, at)?;
     let fresh = fresh(state, &command.action, &decision.events);
     let Some((last, before)) = decision.events.split_last() else {
         return fresh.map(|()| decision);
@@ -116,7 +130,12 @@ pub fn find_learner(
     }
 }
 
-fn propose(state: &State, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
+fn propose(
+    state: &State,
+    command: &Command,
+    ready: Option<Ready>,
+    at: Timestamp,
+) -> Result<Decision, Refusal> {
     let by = By {
         state,
         actor: &command.actor,
@@ -140,7 +159,7 @@ fn propose(state: &State, command: &Command, at: Timestamp) -> Result<Decision, 
         | Action::Suspend { .. }
         | Action::Reinstate { .. }
         | Action::Revoke { .. }
-        | Action::Reassign { .. } => achievement::propose(&by, &command.action),
+        | Action::Reassign { .. } => achievement::propose(&by, &command.action, ready),
         _ => registry::propose(&by, &command.action),
     }
 }

@@ -6,8 +6,9 @@
 
 use crate::codec;
 use crate::event::{Body, Event};
-use crate::ids::Key;
+use crate::ids::{Handle, InstitutionId, Key};
 use crate::keys::{KeySecret, index_keys};
+use crate::ready::Ready;
 use crate::rejection::Rejection;
 use crate::words::Achievement;
 
@@ -40,6 +41,48 @@ impl Keyed {
         let body = codec::encode(&event.body);
         let names = Names::about(secret, &event, &body, Some(record));
         Keyed { event, body, names }
+    }
+
+    /// The same, of a submission that was made ready.
+    pub(crate) fn ready(
+        secret: &KeySecret,
+        (issuer, submitter, learner): (InstitutionId, InstitutionId, Handle),
+        ready: Ready,
+    ) -> Self {
+        let Ready {
+            body,
+            encoded,
+            record,
+            content,
+        } = ready;
+        let result = match &body {
+            Body::AchievementRecorded(new) => secret.result(&issuer, learner, &new.achievement),
+            _ => None,
+        };
+        let signature = body.signature();
+        let signature = signature.map(|signature| secret.content(&signature.signature));
+        let event = Event {
+            issuer,
+            submitter,
+            learner: Some(learner),
+            body,
+        };
+        let names = Names {
+            record: Some(record),
+            result,
+            content,
+            signature,
+        };
+        debug_assert_eq!(
+            names,
+            Names::of(secret, &event, &encoded),
+            "made ready for another command"
+        );
+        Keyed {
+            event,
+            body: encoded,
+            names,
+        }
     }
 
     /// The event.

@@ -4,8 +4,6 @@
 //! [`Refusal::Unloaded`](crate::Refusal), and what it names in vain costs a look-up. It follows what is
 //! known already, so asking again after loading gets one step further.
 
-use std::collections::BTreeSet;
-
 use crate::command::{Action, Command};
 use crate::ids::{Handle, InstitutionId, Key};
 use crate::keys::KeySecret;
@@ -20,19 +18,30 @@ pub fn likely_needs(state: &State, command: &Command) -> Vec<Need> {
     let Ok(secret) = state.secret() else {
         return Vec::new();
     };
+    likely_needs_of(&secret, command, &mut |need| state.fact(need))
+}
+
+/// The same, as far as `find` finds facts: it is asked for each as soon as the one before leads to it.
+pub fn likely_needs_of(
+    secret: &KeySecret,
+    command: &Command,
+    find: &mut dyn FnMut(Need) -> Option<Fact>,
+) -> Vec<Need> {
     let mut guess = Guess {
-        state,
+        find,
         secret,
-        lacking: BTreeSet::new(),
+        lacking: Vec::new(),
     };
     guess.command(command);
-    guess.lacking.into_iter().collect()
+    guess.lacking.sort_unstable();
+    guess.lacking.dedup();
+    guess.lacking
 }
 
 struct Guess<'a> {
-    state: &'a State,
-    secret: KeySecret,
-    lacking: BTreeSet<Need>,
+    find: &'a mut dyn FnMut(Need) -> Option<Fact>,
+    secret: &'a KeySecret,
+    lacking: Vec<Need>,
 }
 
 impl Guess<'_> {
@@ -152,11 +161,11 @@ impl Guess<'_> {
         }
     }
 
-    fn is_provisional(&self, named: &Named) -> bool {
+    fn is_provisional(&mut self, named: &Named) -> bool {
         match named {
             Named::Account(handle) => {
-                let known = self.state.learner(*handle).ok().flatten();
-                known.is_some_and(|learner| learner.provisional.is_some())
+                let known = (self.find)(Need::Learner(*handle));
+                matches!(known, Some(Fact::Learner(_, Some(learner))) if learner.provisional.is_some())
             }
             Named::Nobody | Named::Unknown => false,
         }
@@ -233,7 +242,7 @@ impl Guess<'_> {
     }
 
     fn documents(&mut self, profile: &LearnerProfile) {
-        for key in document_keys(&self.secret, profile) {
+        for key in document_keys(self.secret, profile) {
             if let Some(Fact::Document(_, Some(carrier))) = self.fact(Need::Document(key)) {
                 self.account(carrier);
             }
@@ -266,9 +275,9 @@ impl Guess<'_> {
 
     /// The fact; when it is not known, it is lacking.
     fn fact(&mut self, need: Need) -> Option<Fact> {
-        let known = self.state.fact(need);
+        let known = (self.find)(need);
         if known.is_none() {
-            self.lacking.insert(need);
+            self.lacking.push(need);
         }
         known
     }

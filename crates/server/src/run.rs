@@ -299,6 +299,7 @@ fn writer_options(config: &Config) -> WriterOptions {
     WriterOptions {
         group_bytes: usize::try_from(config.writer.group_bytes_max).unwrap_or(usize::MAX),
         facts_max: config.writer.state_facts_max,
+        learners_max: config.writer.learners_cached_max,
     }
 }
 

@@ -21,6 +21,7 @@ use store::{AppendError, EventStore, Fault, Key, MemoryStore, ReadError};
 const OPTIONS: WriterOptions = WriterOptions {
     group_bytes: 1 << 20,
     facts_max: 100_000,
+    learners_max: 10_000,
 };
 
 struct Bank {
@@ -101,10 +102,6 @@ fn achievement(record_id: &str, code: &str, credits: &str) -> Achievement {
 }
 
 impl Bank {
-    async fn open(store: Arc<MemoryStore>) -> (Bank, Opened) {
-        Self::open_with(store, OPTIONS).await
-    }
-
     async fn open_with(store: Arc<MemoryStore>, options: WriterOptions) -> (Bank, Opened) {
         let clock = Arc::new(Clock::system());
         let (engine, opened) = Engine::open(Arc::clone(&store), clock, options, vocabulary())
@@ -114,8 +111,8 @@ impl Bank {
     }
 
     async fn with_university() -> Bank {
-        let (bank, _) =
-            Self::open(Arc::new(MemoryStore::new(Arc::new(LedgerKeys::default())))).await;
+        let store = Arc::new(MemoryStore::new(Arc::new(LedgerKeys::default())));
+        let (bank, _) = Self::open_with(store, OPTIONS).await;
         let profile = InstitutionProfile {
             id: id("uni"),
             names: vec![text("University")],
@@ -580,7 +577,7 @@ async fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start() {
     assert!(engine.execute(vec![command], Mode::Each).await.is_err());
     assert!(engine.stopped().borrow().is_some());
 
-    let (bank, opened) = Bank::open(Arc::clone(&store)).await;
+    let (bank, opened) = Bank::open_with(Arc::clone(&store), OPTIONS).await;
     let size = bank.size().await;
     assert_eq!(opened, Opened::Resumed { size, erased: 3 });
     assert_eq!(

@@ -24,6 +24,7 @@ use store::{AppendError, EventStore, Fault, Key, Keys, MemoryStore, ReadError};
 const OPTIONS: WriterOptions = WriterOptions {
     group_bytes: 1 << 20,
     facts_max: 100_000,
+    learners_max: 10_000,
 };
 
 /// A memory store that counts the records that it gives out.

@@ -132,6 +132,7 @@ impl Bank {
         let options = WriterOptions {
             group_bytes: 1 << 20,
             facts_max: 100_000,
+            learners_max: 10_000,
         };
         let vocabulary = reference::opening_actions();
         let opened = Engine::open(Arc::clone(&store), Arc::new(clock), options, vocabulary).await;

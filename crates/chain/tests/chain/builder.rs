@@ -57,7 +57,13 @@ fn pushing_links_ledger_and_learner() {
     );
 
     let len = builder.bytes();
-    let block = builder.finish();
+    let (block, leaves) = builder.finish_with_leaves();
+    let mut rest = 0;
+    for (record, pushed) in block.records().iter().zip([&first, &second, &third]) {
+        assert_eq!(leaves[rest..pushed.leaf_end], record.leaf.encode());
+        rest = pushed.leaf_end;
+    }
+    assert_eq!(rest, leaves.len());
     assert_eq!(block.encoded_len(), len);
     assert_eq!(block.recorded_at(), Some(Timestamp(3)));
     assert_eq!(

@@ -13,13 +13,18 @@ use crate::event::{
 };
 use crate::ids::{Handle, InstitutionId};
 use crate::keyed::Keyed;
+use crate::ready::Ready;
 use crate::rejection::{Rejection, Violation};
 use crate::shape;
 use crate::signature::IssuerSignature;
 use crate::state::{Record, RecordFact, RecordStanding, Refusal};
 use crate::words::{Achievement, LearnerProfile, LearnerReference, RecordName, StudentNumber};
 
-pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal> {
+pub(super) fn propose(
+    by: &By<'_>,
+    action: &Action,
+    ready: Option<Ready>,
+) -> Result<Decision, Refusal> {
     match action {
         Action::Submit {
             issuer,
@@ -43,7 +48,7 @@ pub(super) fn propose(by: &By<'_>, action: &Action) -> Result<Decision, Refusal>
                 }),
                 _ => None,
             };
-            submit(by, content, learner, *fresh, newcomer)
+            submit(by, content, learner, *fresh, newcomer, ready)
         }
         Action::Supersede {
             issuer,
@@ -135,12 +140,16 @@ fn submit(
     learner: &LearnerReference,
     fresh: Handle,
     newcomer: Option<Newcomer<'_>>,
+    ready: Option<Ready>,
 ) -> Result<Decision, Refusal> {
     let (issuer, achievement) = (content.issuer, content.achievement);
     by.acting_for(issuer, false)?;
     by.may_name(learner)?;
     let secret = by.state.secret()?;
-    let key = secret.record(issuer, &achievement.record_id);
+    let key = match &ready {
+        Some(ready) => ready.record,
+        None => secret.record(issuer, &achievement.record_id),
+    };
     match by.state.record(key)? {
         None => {}
         Some(RecordFact::Suppressed) => {
@@ -177,12 +186,17 @@ fn submit(
             (fresh, pending, vec![by.open_provisional(fresh, reference)])
         }
     };
-    let body = Body::AchievementRecorded(AchievementRecorded {
-        achievement: achievement.clone(),
-        signature: content.signature.cloned(),
+    events.push(match ready {
+        Some(ready) => Keyed::ready(&secret, (issuer.clone(), by.submitter(), handle), ready),
+        None => {
+            let body = Body::AchievementRecorded(AchievementRecorded {
+                achievement: achievement.clone(),
+                signature: content.signature.cloned(),
+            });
+            let event = by.unkeyed(issuer.clone(), Some(handle), body);
+            Keyed::about(&secret, key, event)
+        }
     });
-    let event = by.unkeyed(issuer.clone(), Some(handle), body);
-    events.push(Keyed::about(&secret, key, event));
     Ok(Decision::record(events).pending(pending))
 }
 

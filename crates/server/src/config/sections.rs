@@ -101,6 +101,8 @@ pub struct Writer {
     pub queue_commands_max: usize,
     /// Facts about learners and records kept in memory.
     pub state_facts_max: usize,
+    /// Learners whose accounts are kept in memory for intake.
+    pub learners_cached_max: usize,
 }
 
 impl Default for Writer {
@@ -109,6 +111,7 @@ impl Default for Writer {
             group_bytes_max: 1 << 20,
             queue_commands_max: 65_536,
             state_facts_max: 1 << 18,
+            learners_cached_max: 1 << 18,
         }
     }
 }
@@ -125,7 +128,9 @@ impl Writer {
         )?;
         // At least one batch of the greatest size.
         within("writer.queue_commands_max", commands, 1_000, 1 << 24)?;
-        within("writer.state_facts_max", facts, 4_096, 1 << 28)
+        within("writer.state_facts_max", facts, 4_096, 1 << 28)?;
+        let learners = wide(self.learners_cached_max);
+        within("writer.learners_cached_max", learners, 1_024, 1 << 28)
     }
 
     pub(super) fn to_toml(&self) -> String {
@@ -133,6 +138,7 @@ impl Writer {
             group_bytes_max,
             queue_commands_max,
             state_facts_max,
+            learners_cached_max,
         } = self;
         format!(
             r"
@@ -143,6 +149,9 @@ group_bytes_max = {group_bytes_max}
 queue_commands_max = {queue_commands_max}
 # Facts about learners and records that are kept in memory for decisions, about 200 bytes each.
 state_facts_max = {state_facts_max}
+# Learners whose number and last record are kept in memory, about 500 bytes each; intake looks up others
+# in the ledger.
+learners_cached_max = {learners_cached_max}
 "
         )
     }

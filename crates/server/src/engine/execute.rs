@@ -6,17 +6,19 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
+use chain::{Commitment, Salt};
 use ledger::state::Need;
-use ledger::{Command, Position, Refusal, State, Timestamp};
+use ledger::{Command, Position, Ready, Refusal, State, Timestamp};
 use store::EventStore;
 use tokio::sync::oneshot;
 
-use super::Engine;
 use super::fault::EngineFault;
+use super::group::Made;
 use super::load::Loaded;
 use super::outcome::{Done, Mode, Outcome, Receipt, Refused, Written};
 use super::signatures;
 use super::writer::{Job, Reply, Seen};
+use super::{Engine, Inner};
 
 /// How often facts may turn out stale or lacking before the caller is told to retry.
 pub(super) const RELOADS_MAX: usize = 256;
@@ -27,9 +29,18 @@ pub(super) const RELOADS_MAX: usize = 256;
 #[derive(Debug)]
 pub struct Prepared {
     commands: Arc<Vec<Command>>,
+    /// Of each command what could be made of it beforehand; may be shorter, or empty.
+    ready: Vec<Option<Readied>>,
     facts: Vec<Loaded>,
     /// When the facts were read.
     seen: Seen,
+}
+
+/// A body made ready, with the commitment that its record will have.
+#[derive(Debug)]
+pub(super) struct Readied {
+    pub(super) ready: Ready,
+    pub(super) commitment: Commitment,
 }
 
 impl Prepared {
@@ -67,7 +78,19 @@ impl<S: EventStore> Engine<S> {
     /// # Errors
     /// A fault.
     pub async fn prepare(&self, commands: Vec<Command>) -> Result<Prepared, EngineFault> {
-        self.load_all(Arc::new(commands), &BTreeSet::new()).await
+        let commands = Arc::new(commands);
+        let ready = commands.iter().map(|command| self.ready(command)).collect();
+        let loaded = self.load_likely(commands).await?;
+        Ok(Prepared { ready, ..loaded })
+    }
+
+    /// Whatever of a command costs time and hangs on nothing but the command: its body is encoded and
+    /// hashed here, in the caller's task, where as many run as there are processors.
+    fn ready(&self, command: &Command) -> Option<Readied> {
+        let ready = Ready::of(&self.inner.secret, command)?;
+        let salt = Salt(self.inner.random.salt());
+        let commitment = Commitment::new(salt, ready.encoded());
+        Some(Readied { ready, commitment })
     }
 
     /// Carries prepared commands out, in order, after everything whose outcome was known before this
@@ -80,8 +103,8 @@ impl<S: EventStore> Engine<S> {
         prepared: Prepared,
         mode: Mode,
     ) -> Result<Vec<Outcome>, EngineFault> {
-        let written = self.submit(prepared, mode, BTreeSet::new(), None).await?;
-        self.with_old_receipts(written).await
+        let (written, made) = self.submit(prepared, mode, BTreeSet::new(), None).await?;
+        self.with_receipts(written, &made).await
     }
 
     /// The same for an erasure, whose decision needs `likely`.
@@ -92,10 +115,10 @@ impl<S: EventStore> Engine<S> {
         positions: Vec<chain::Position>,
     ) -> Result<Vec<Outcome>, EngineFault> {
         let prepared = self.load_all(Arc::new(vec![command]), &likely).await?;
-        let written = self
+        let (written, made) = self
             .submit(prepared, Mode::Each, likely, Some(positions))
             .await?;
-        self.with_old_receipts(written).await
+        self.with_receipts(written, &made).await
     }
 
     /// Has the writer decide, and loads what it found lacking or outdated, until it lacks nothing.
@@ -105,12 +128,14 @@ impl<S: EventStore> Engine<S> {
         mode: Mode,
         mut needed: BTreeSet<Need>,
         erase: Option<Vec<chain::Position>>,
-    ) -> Result<Vec<Result<Written, Refused>>, EngineFault> {
+    ) -> Result<(Vec<Result<Written, Refused>>, Arc<Made>), EngineFault> {
         for _ in 0..RELOADS_MAX {
             let (reply, replied) = oneshot::channel();
+            let turn = prepared.seen.turn;
             let commands = Arc::clone(&prepared.commands);
             let job = Job {
                 commands: Arc::clone(&commands),
+                ready: prepared.ready,
                 mode,
                 facts: prepared.facts,
                 seen: prepared.seen,
@@ -119,42 +144,64 @@ impl<S: EventStore> Engine<S> {
             };
             self.send(job).await?;
             match replied.await.map_err(|_| self.gone())?? {
-                Reply::Outcomes(outcomes) => return Ok(outcomes),
+                Reply::Outcomes(outcomes, made) => return Ok((outcomes, made)),
                 Reply::Lacking(need) => drop(needed.insert(need)),
-                Reply::Stale => {}
+                // The writer may have forgotten what is not durable yet: only then is it to be read.
+                Reply::Stale => self.inner.wait_past_turn(turn).await,
             }
-            prepared = self.load_all(commands, &needed).await?;
+            prepared = if needed.is_empty() {
+                self.load_likely(commands).await?
+            } else {
+                self.load_all(commands, &needed).await?
+            };
         }
         Err(EngineFault::Overloaded)
     }
 
-    /// Checks signatures, loads `needed`, and whatever else deciding on the published state turns out to lack.
+    /// Checks signatures and loads what the commands will most likely need: usually all there is to load, with one look-up in
+    /// the cache and one in the store.
+    async fn load_likely(&self, commands: Arc<Vec<Command>>) -> Result<Prepared, EngineFault> {
+        let mut found = Found::new(&self.inner);
+        signatures::check(&commands, found.scratch.registry()).await;
+        let mut open: Vec<usize> = (0..commands.len()).collect();
+        let mut lacking: Vec<(Need, usize)> = Vec::new();
+        while !open.is_empty() {
+            for idx in open.drain(..) {
+                if let Some(command) = commands.get(idx) {
+                    let needs = found.likely_needs(&self.inner, command);
+                    lacking.extend(needs.into_iter().map(|need| (need, idx)));
+                }
+            }
+            lacking.sort_unstable();
+            let needs: BTreeSet<Need> = lacking.iter().map(|(need, _)| *need).collect();
+            let loaded = self.inner.loader().load(&needs).await?;
+            let leads = loaded.iter().filter(|loaded| loaded.leads_on());
+            let leads: BTreeSet<Need> = leads.map(|loaded| loaded.fact.need()).collect();
+            found.facts.extend(loaded);
+            let leads_on = |(need, idx): (Need, usize)| leads.contains(&need).then_some(idx);
+            open.extend(lacking.drain(..).filter_map(leads_on));
+            open.sort_unstable();
+            open.dedup();
+        }
+        Ok(found.prepared(commands))
+    }
+
+    /// Checks signatures, loads `needed`, and whatever else deciding on the published state turns out to
+    /// lack: the slow way, which misses nothing.
     async fn load_all(
         &self,
         commands: Arc<Vec<Command>>,
         needed: &BTreeSet<Need>,
     ) -> Result<Prepared, EngineFault> {
-        let published = self.inner.published();
-        signatures::check(&commands, published.base.registry()).await;
-        let seen = Seen {
-            size: published.head.size,
-            generation: published.generation,
-        };
-        let mut facts = Vec::new();
-        let mut scratch = published.base;
+        let mut found = Found::new(&self.inner);
+        signatures::check(&commands, found.scratch.registry()).await;
         let mut lacking = needed.clone();
         loop {
-            for loaded in self.inner.loader().load(&lacking).await? {
-                scratch.load(loaded.fact.clone());
-                facts.push(loaded);
-            }
-            lacking = discover(&scratch, &commands, self.now());
+            let loaded = self.inner.loader().load(&lacking).await?;
+            found.facts.extend(loaded);
+            lacking = discover(found.scratch(), &commands, self.now());
             if lacking.is_empty() {
-                return Ok(Prepared {
-                    commands,
-                    facts,
-                    seen,
-                });
+                return Ok(found.prepared(commands));
             }
         }
     }
@@ -176,34 +223,28 @@ impl<S: EventStore> Engine<S> {
         }
     }
 
-    async fn with_old_receipts(
+    async fn with_receipts(
         &self,
         written: Vec<Result<Written, Refused>>,
+        made: &Made,
     ) -> Result<Vec<Outcome>, EngineFault> {
-        let wanted = |outcome: &Result<Written, Refused>| {
+        let before = |outcome: &Result<Written, Refused>| {
             outcome.as_ref().ok().and_then(|written| written.already)
         };
-        let old: Vec<Position> = written.iter().filter_map(wanted).collect();
+        let old: Vec<Position> = written.iter().filter_map(before).collect();
         let mut old = self.receipts(&old).await?.into_iter();
-        let done = |written: Written| {
-            let receipts = if written.already.is_some() {
-                old.next().into_iter().collect()
-            } else {
-                written.receipts
-            };
-            Done {
-                receipts,
-                already: written.again,
-                learner: written.learner,
-                revision: written.revision,
-                pending: written.pending,
-            }
+        let mut done = |written: Written| Done {
+            receipts: match written.already {
+                Some(_) => old.next().into_iter().collect(),
+                None => made.receipts(written.records),
+            },
+            already: written.again,
+            learner: written.learner,
+            revision: written.revision,
+            pending: written.pending,
         };
-        let mut done = done;
-        Ok(written
-            .into_iter()
-            .map(|outcome| outcome.map(&mut done))
-            .collect())
+        let outcomes = written.into_iter();
+        Ok(outcomes.map(|outcome| outcome.map(&mut done)).collect())
     }
 
     pub(super) async fn receipts(
@@ -222,6 +263,64 @@ impl<S: EventStore> Engine<S> {
             .iter()
             .map(|record| Receipt::of(&record.leaf, record.hash()))
             .collect())
+    }
+}
+
+/// Facts that were found so far, and since when they are true.
+struct Found {
+    /// They are true at some size from here on.
+    seen: Seen,
+    facts: Vec<Loaded>,
+    /// The first so many of them on the published registry, to see what they lead to.
+    scratch: State,
+    n_scratch: usize,
+}
+
+impl Found {
+    /// Order: the head is noted before anything is read.
+    fn new<S>(inner: &Inner<S>) -> Self {
+        let published = inner.published();
+        Found {
+            seen: Seen {
+                size: published.head.size,
+                generation: published.generation,
+                turn: published.turn,
+            },
+            facts: Vec::new(),
+            scratch: published.base,
+            n_scratch: 0,
+        }
+    }
+
+    /// A state that knows all of them.
+    fn scratch(&mut self) -> &mut State {
+        for loaded in self.facts.iter().skip(self.n_scratch) {
+            self.scratch.load(loaded.fact.clone());
+        }
+        self.n_scratch = self.facts.len();
+        &mut self.scratch
+    }
+
+    /// What a command will most likely need and neither was found before nor is in the cache.
+    fn likely_needs<S>(&mut self, inner: &Inner<S>, command: &Command) -> Vec<Need> {
+        ledger::likely_needs_of(&inner.secret, command, &mut |need| {
+            let known = self.scratch().fact(need);
+            known.or_else(|| {
+                let loaded = inner.cache.get(need)?;
+                let fact = loaded.fact.clone();
+                self.facts.push(loaded);
+                Some(fact)
+            })
+        })
+    }
+
+    fn prepared(self, commands: Arc<Vec<Command>>) -> Prepared {
+        Prepared {
+            commands,
+            ready: Vec::new(),
+            facts: self.facts,
+            seen: self.seen,
+        }
     }
 }
 

@@ -24,6 +24,28 @@ use super::join;
 pub(crate) struct Loaded {
     pub(crate) fact: Fact,
     pub(crate) tip: Option<LearnerTip>,
+    /// Whether it was in the cache.
+    pub(crate) cached: bool,
+}
+
+impl Loaded {
+    fn new(fact: Fact, tip: Option<LearnerTip>) -> Self {
+        let cached = false;
+        Loaded { fact, tip, cached }
+    }
+
+    /// Whether more may have to be known because of it: what does not exist mostly leads nowhere.
+    pub(crate) fn leads_on(&self) -> bool {
+        match &self.fact {
+            Fact::Learner(_, found) => found.is_some(),
+            Fact::Record(_, found) => found.is_some(),
+            Fact::Result(_, found) => found.is_some(),
+            // Where there is no account one may be opened.
+            Fact::Student(..) | Fact::Document(..) | Fact::Reference(..) | Fact::Request(..) => {
+                true
+            }
+        }
+    }
 }
 
 /// Reads facts.
@@ -131,7 +153,7 @@ impl<S: EventStore> Loader<'_, S> {
                 Fact::Request(key, found.and_then(|event| self.request(event, position)))
             }
         };
-        Ok(Loaded { fact, tip: None })
+        Ok(Loaded::new(fact, None))
     }
 
     /// An account without merges is told by its last event and its last attributes.
@@ -141,10 +163,7 @@ impl<S: EventStore> Loader<'_, S> {
         hits: &[Option<&Record>],
     ) -> Result<Loaded, EngineFault> {
         let [Some(last), profile, absorbed, reopened] = hits else {
-            return Ok(Loaded {
-                fact: Fact::Learner(handle, None),
-                tip: None,
-            });
+            return Ok(Loaded::new(Fact::Learner(handle, None), None));
         };
         let position = last.leaf.position.0;
         let kind = codec::kind_of(last.leaf.kind).map_err(EngineFault::decode(position))?;
@@ -168,20 +187,17 @@ impl<S: EventStore> Loader<'_, S> {
         if let (Some(learner), Some(tip)) = (&mut learner, &tip) {
             learner.revision = Revision(tip.revision.saturating_add(1));
         }
-        Ok(Loaded {
-            fact: Fact::Learner(handle, learner),
-            tip,
-        })
+        Ok(Loaded::new(Fact::Learner(handle, learner), tip))
     }
 
     async fn learner_from_history(&self, handle: Handle) -> Result<Loaded, EngineFault> {
         let history = self.history(handle).await?;
         let state = self.replay(&history);
         let tip = history.tips.get(&handle).copied();
-        Ok(Loaded {
-            fact: Fact::Learner(handle, learner_in(&state, handle)),
+        Ok(Loaded::new(
+            Fact::Learner(handle, learner_in(&state, handle)),
             tip,
-        })
+        ))
     }
 
     async fn record(

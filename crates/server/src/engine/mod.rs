@@ -5,10 +5,13 @@
 //! a repetition. `questions` are answered without the writer. `open` brings an engine up on a store;
 //! `join` is where the ledger's events meet the chain's records.
 
+mod cache;
 mod erasure;
 mod execute;
 mod fault;
+mod group;
 mod join;
+mod known;
 mod load;
 mod open;
 mod outcome;
@@ -18,7 +21,7 @@ mod settle;
 mod signatures;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chain::Head;
 use ledger::event::{AchievementRecorded, LedgerOpened};
@@ -33,6 +36,7 @@ use store::EventStore;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
+use cache::LearnerCache;
 pub use execute::Prepared;
 pub use fault::EngineFault;
 pub use join::LedgerKeys;
@@ -62,7 +66,8 @@ struct Inner<S> {
     opened: LedgerOpened,
     secret: KeySecret,
     random: Random,
-    published: RwLock<Published>,
+    published: watch::Sender<Published>,
+    cache: LearnerCache,
     stopped: watch::Sender<Option<String>>,
 }
 
@@ -72,31 +77,43 @@ struct Published {
     /// The registry, and no facts.
     base: State,
     head: Head,
+    /// How many erasures have been carried out.
     generation: u64,
+    /// Counts publications: who was turned back as outdated waits for the next.
+    turn: u64,
 }
 
 impl<S> Inner<S> {
     fn published(&self) -> Published {
-        self.published
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.published.borrow().clone()
     }
 
-    fn publish(&self, state: &State, head: Head, generation: u64) {
-        let published = Published {
-            base: state.without_facts(),
-            head,
-            generation,
-        };
-        *self
-            .published
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = published;
+    fn publish(&self, base: State, head: Head, generation: u64) {
+        self.published.send_modify(|published| {
+            *published = Published {
+                base,
+                head,
+                generation,
+                turn: published.turn + 1,
+            }
+        });
+    }
+
+    /// Nothing new, but whoever waits for a turn looks again.
+    fn pass(&self) {
+        self.published.send_modify(|published| published.turn += 1);
+    }
+
+    /// Returns once something was published after that turn, or nothing will be any more.
+    async fn wait_past_turn(&self, turn: u64) {
+        let mut published = self.published.subscribe();
+        // The sender is here, so it cannot be gone.
+        let _ = published.wait_for(|published| published.turn > turn).await;
     }
 
     fn stop(&self, reason: &str) {
         self.stopped.send_replace(Some(reason.to_owned()));
+        self.pass();
     }
 }
 
@@ -261,7 +278,7 @@ impl<S: EventStore> Engine<S> {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn fresh_handle(&self) -> Result<Handle, EngineFault> {
-        Ok(Handle(random::bytes()?))
+        Ok(Handle(self.inner.random.id()?))
     }
 
     /// Becomes `Some` with the reason when the writer has stopped for good.

@@ -7,8 +7,7 @@
 //! Of the log only the registry's events are read, which have a key of their own, and the last record: an
 //! opening takes as long as the registry is large, however many learners' records lie between.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 use chain::{Head, Position};
 use ledger::event::LedgerOpened;
@@ -16,8 +15,10 @@ use ledger::{Action, Actor, Body, Command, EventKind, KeySecret, State, Timestam
 use store::EventStore;
 use tokio::sync::{mpsc, watch};
 
+use super::cache::LearnerCache;
 use super::erasure::covered;
 use super::fault::EngineFault;
+use super::known::Known;
 use super::load::Loader;
 use super::random::{self, Random};
 use super::writer::{Writer, WriterOptions};
@@ -125,6 +126,7 @@ fn start<S: EventStore>(
         base: state.clone(),
         head,
         generation: 0,
+        turn: 0,
     };
     let inner = Arc::new(Inner {
         store,
@@ -132,17 +134,16 @@ fn start<S: EventStore>(
         secret: KeySecret(opened.suppression_key),
         opened,
         random: Random::new(),
-        published: RwLock::new(published),
+        published: watch::Sender::new(published),
+        cache: LearnerCache::new(options.learners_max),
         stopped: watch::Sender::new(None),
     });
     let writer = Writer {
+        known: Known::new(&state, inner.secret.clone(), options.facts_max),
         inner: Arc::clone(&inner),
         options,
-        head,
-        state,
+        tail: head,
         last_at,
-        tips: HashMap::new(),
-        generation: 0,
     };
     let (sender, receiver) = mpsc::channel(JOBS_MAX);
     let writer = tokio::spawn(writer.run(receiver));

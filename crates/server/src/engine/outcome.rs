@@ -2,6 +2,7 @@
 //!
 //! Apart from the engine so that its callers read one page.
 
+use bytes::Bytes;
 use chain::{Hash, Leaf};
 use ledger::words::PendingReason;
 use ledger::{Handle, Position, Rejection};
@@ -66,10 +67,11 @@ pub struct Done {
     pub pending: Option<PendingReason>,
 }
 
-/// [`Done`] as the writer knows it: a repetition's receipt has still to be read.
+/// [`Done`] as the writer knows it: receipts have still to be made, and a repetition's to be read.
 #[derive(Debug)]
 pub(super) struct Written {
-    pub(super) receipts: Vec<Receipt>,
+    /// Which of the block's records are its own: from, until.
+    pub(super) records: (usize, usize),
     /// Where it was recorded before, once that is durable.
     pub(super) already: Option<Position>,
     /// Whether it is a repetition.
@@ -84,8 +86,8 @@ pub(super) struct Written {
 pub struct Receipt {
     /// Position in the ledger.
     pub position: chain::Position,
-    /// The leaf's bytes.
-    pub leaf: Vec<u8>,
+    /// The leaf's bytes; those of one block share their memory.
+    pub leaf: Bytes,
     /// The chain hash over them.
     pub chain_hash: Hash,
     /// When it was recorded.
@@ -97,7 +99,7 @@ impl Receipt {
         let (position, recorded_at) = (leaf.position, leaf.recorded_at);
         Receipt {
             position,
-            leaf: leaf.encode(),
+            leaf: leaf.encode().into(),
             chain_hash,
             recorded_at,
         }

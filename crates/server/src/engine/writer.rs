@@ -1,34 +1,45 @@
 //! The writer: the one owner of the ledger's head.
 //!
 //! Order: jobs that wait are gathered into a group of at most about 1 MiB -> each is decided on the
-//! state, after a savepoint -> the events become one block -> `append` (durable when it returns) -> the
-//! savepoint is settled -> replies. A crash before `append` returns leaves nothing that was
-//! acknowledged; a crash after it leaves a block whose submitters will send again and get the same
-//! receipts.
+//! working state -> the group is sealed into a block -> `append` (durable when it returns) -> what
+//! changed goes to the cache -> the head is published -> replies. A crash before `append` returns leaves
+//! nothing that was acknowledged; a crash after it leaves a block whose submitters will send again and
+//! get the same receipts.
+//!
+//! While one block is on its way to the disk (`Flight`), the next group is decided on the working
+//! state, which reflects the block already. There is never more than one of each, blocks are appended
+//! in order, and nobody is answered before the block that the answer rests on is durable: also a
+//! repetition or a rejection waits for the block before its group. When an append fails for want of space, the
+//! working state and the group in the making are thrown away, and its jobs are decided again; after any
+//! other failure the writer stops.
 //!
 //! The writer never reads: a job brings the facts it needs, and one that lacks a fact, or whose facts
-//! are older than what the writer has forgotten, goes back to be loaded again. What the writer knows
-//! itself is newer than anything a job brings.
+//! are older than what the writer has forgotten, goes back to be loaded again.
 
-use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use chain::{BlockBuilder, Head, LearnerTip, Pushed, Salt};
+use chain::Head;
 use ledger::state::Need;
-use ledger::{Command, Handle, Keyed, Refusal, Savepoint, State, Timestamp};
+use ledger::{Command, Timestamp};
 use store::{AppendError, EventStore};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Inner;
+use super::execute::Readied;
 use super::fault::EngineFault;
+use super::group::{Group, Made, Payload, Sealed, Waiting};
+use super::known::Known;
 use super::load::Loaded;
-use super::outcome::{Mode, Receipt, Refused, Written};
-use super::{Inner, join};
+use super::outcome::{Mode, Refused, Written};
 use crate::causes;
 
 /// Work for the writer.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) commands: Arc<Vec<Command>>,
+    /// Of each command what was made of it beforehand; may be shorter.
+    pub(super) ready: Vec<Option<Readied>>,
     pub(crate) mode: Mode,
     /// Facts that the commands need.
     pub(crate) facts: Vec<Loaded>,
@@ -46,16 +57,18 @@ pub(crate) struct Seen {
     pub(crate) size: u64,
     /// How many erasures the writer had completed.
     pub(crate) generation: u64,
+    /// Which publication that was.
+    pub(crate) turn: u64,
 }
 
 /// What the writer answers.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// One outcome a command.
-    Outcomes(Vec<Result<Written, Refused>>),
+    /// One outcome a command, and the block that their records are in.
+    Outcomes(Vec<Result<Written, Refused>>, Arc<Made>),
     /// A fact is missing: load it too.
     Lacking(Need),
-    /// The facts are too old: load all again.
+    /// The facts are too old: load all again, from the next turn on.
     Stale,
 }
 
@@ -64,244 +77,201 @@ pub(crate) enum Reply {
 pub struct WriterOptions {
     /// Jobs are gathered until a block has about this many bytes.
     pub group_bytes: usize,
-    /// Facts kept in memory; beyond, those that were not used lately are forgotten.
+    /// Facts kept in the working state; beyond, those that were not asked for lately are forgotten and
+    /// loaded again as needed.
     pub facts_max: usize,
+    /// Learners whose facts are kept for loaders; the others are looked up in the store.
+    pub learners_max: usize,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        WriterOptions {
+            group_bytes: 1 << 20,
+            facts_max: 1 << 18,
+            learners_max: 1 << 18,
+        }
+    }
 }
 
 /// The owner of the head.
 pub(crate) struct Writer<S> {
-    pub(crate) inner: Arc<Inner<S>>,
-    pub(crate) options: WriterOptions,
-    pub(crate) head: Head,
-    pub(crate) state: State,
-    pub(crate) last_at: Timestamp,
-    /// Last record of every learner that the state knows and that has one.
-    pub(crate) tips: HashMap<Handle, LearnerTip>,
-    pub(crate) generation: u64,
+    pub(super) inner: Arc<Inner<S>>,
+    pub(super) options: WriterOptions,
+    pub(super) known: Known,
+    /// The head after everything that was sealed, durable or on its way.
+    pub(super) tail: Head,
+    pub(super) last_at: Timestamp,
 }
 
-/// A block in the making, and who waits for it.
-struct Group {
-    at: Timestamp,
-    /// The state before it.
-    before: Savepoint,
-    builder: BlockBuilder,
-    pushed: Vec<Pushed>,
-    waiting: Vec<Waiting>,
+/// A block on its way to the disk.
+struct Flight {
+    append: Pin<Box<dyn Future<Output = Result<Head, AppendError>> + Send>>,
+    sealed: Sealed,
 }
 
-/// A job whose outcomes are known but not yet durable.
-struct Waiting {
-    outcomes: Vec<Result<Decided, Refused>>,
-    reply: oneshot::Sender<Result<Reply, EngineFault>>,
-}
-
-/// An outcome whose receipts are in the block: `records.0` up to `records.1`.
-struct Decided {
-    written: Written,
-    records: (usize, usize),
-}
+/// Why the writer must stop.
+type Reason = String;
 
 impl<S: EventStore> Writer<S> {
     /// Works until every sender is gone, or until a failed append leaves the head in doubt.
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut held: Option<Job> = None;
-        while let Some(first) = match held.take() {
-            Some(job) => Some(job),
-            None => jobs.recv().await,
-        } {
-            let mut group = match self.begin() {
-                Ok(group) => group,
-                Err(fault) => {
-                    let _ = first.reply.send(Err(fault));
+        let mut erasure = None;
+        if let Err(reason) = self.work(&mut jobs, &mut erasure).await {
+            self.refuse_rest(jobs, erasure, &reason).await;
+        }
+    }
+
+    async fn work(
+        &mut self,
+        jobs: &mut mpsc::Receiver<Job>,
+        erasure: &mut Option<Job>,
+    ) -> Result<(), Reason> {
+        let mut group: Option<Group> = None;
+        let mut flight: Option<Flight> = None;
+        let mut open = true;
+        loop {
+            let room = |group: &Group| group.bytes() < self.options.group_bytes;
+            let takes = open && erasure.is_none() && group.as_ref().is_none_or(room);
+            if flight.is_none() {
+                // With nothing on its way, what has been gathered goes as soon as no job waits.
+                if let Some(gathered) = group.take_if(|_| !takes || jobs.is_empty()) {
+                    flight = self.launch(gathered);
                     continue;
                 }
-            };
-            let erase = first.erase.clone();
-            self.take(&mut group, first);
-            // An erasure shares its block with nothing, so that the last block of a log never holds
-            // bodies that are legitimately zero.
-            while erase.is_none() && group.builder.bytes() < self.options.group_bytes {
-                match jobs.try_recv() {
-                    Ok(job) if job.erase.is_some() => {
-                        held = Some(job);
-                        break;
+                if group.is_none() {
+                    // An erasure shares its block with nothing, so that the last block of a log never
+                    // holds bodies that are legitimately zero, and nothing else is under way meanwhile.
+                    if let Some(job) = erasure.take() {
+                        self.erase(job).await?;
+                        continue;
                     }
-                    Ok(job) => self.take(&mut group, job),
-                    Err(_) => break,
+                    if !open {
+                        return Ok(());
+                    }
                 }
             }
-            if let Err(reason) = self.commit(group, erase).await {
-                self.refuse_rest(jobs, held, &reason).await;
-                return;
+            tokio::select! {
+                biased;
+                appended = landing(&mut flight), if flight.is_some() => {
+                    let sealed = flight.take().map(|flight| flight.sealed);
+                    self.land(appended, sealed, &mut group)?;
+                }
+                job = jobs.recv(), if takes => match job {
+                    Some(job) if job.erase.is_some() => *erasure = Some(job),
+                    Some(job) => self.take(&mut group, job),
+                    None => open = false,
+                },
             }
         }
     }
 
-    fn begin(&mut self) -> Result<Group, EngineFault> {
+    /// Decides a job in the group, which is begun when there is none.
+    fn take(&mut self, group: &mut Option<Group>, job: Job) {
+        let group = match group {
+            Some(group) => group,
+            None => match self.begin() {
+                Ok(begun) => group.insert(begun),
+                Err(fault) => {
+                    let _ = job.reply.send(Err(fault));
+                    return;
+                }
+            },
+        };
+        group.take(&mut self.known, &self.inner.random, job);
+    }
+
+    fn begin(&self) -> Result<Group, EngineFault> {
         // Invariant: recorded-at never decreases, also when the clock does.
         let at = self.inner.clock.now()?.max(self.last_at);
-        Ok(Group {
-            at,
-            before: self.state.savepoint(),
-            builder: BlockBuilder::new(self.head, join::recorded_at(at)),
-            pushed: Vec::new(),
-            waiting: Vec::new(),
-        })
+        Ok(Group::new(self.tail, at))
     }
 
-    /// Decides a job and adds its events to the group, or sends it back.
-    fn take(&mut self, group: &mut Group, job: Job) {
-        if job.seen.size < self.state.floor() || job.seen.generation != self.generation {
-            let _ = job.reply.send(Ok(Reply::Stale));
-            return;
-        }
-        for loaded in job.facts {
-            if self.state.knows(loaded.fact.need()) {
-                continue;
-            }
-            if let (Need::Learner(handle), Some(tip)) = (loaded.fact.need(), loaded.tip) {
-                self.tips.insert(handle, tip);
-            }
-            self.state.load(loaded.fact);
-        }
-        let before = self.state.savepoint();
-        let decided = decide_all(&mut self.state, &job.commands, job.mode, group.at);
-        if job.mode.validates()
-            || !matches!(decided, Ok(Decisions { ref events, .. }) if !events.is_empty())
-        {
-            self.state.rollback(before);
-        } else {
-            self.state.release(before);
-        }
-        match decided {
-            Err(need) => {
-                let _ = job.reply.send(Ok(Reply::Lacking(need)));
-            }
-            Ok(decisions) => {
-                let first = group.pushed.len();
-                if !job.mode.validates() {
-                    decisions
-                        .events
-                        .into_iter()
-                        .for_each(|event| self.push(group, event));
-                }
-                let outcomes = decisions.outcomes;
-                let shifted = outcomes.into_iter().map(|outcome| {
-                    outcome.map(|(written, (from, until))| {
-                        let until = if job.mode.validates() { from } else { until };
-                        Decided {
-                            written,
-                            records: (first + from, first + until),
-                        }
-                    })
-                });
-                group.waiting.push(Waiting {
-                    outcomes: shifted.collect(),
-                    reply: job.reply,
-                });
-            }
-        }
+    /// Sends a group on its way; one that records nothing is answered here and now.
+    fn launch(&mut self, group: Group) -> Option<Flight> {
+        self.last_at = group.at();
+        let (sealed, payload) = group.seal(&self.known);
+        self.known.age_when_full();
+        let Some(Payload { block, keys }) = payload else {
+            self.inner.cache.put(sealed.told);
+            answer(sealed.waiting, &sealed.made);
+            return None;
+        };
+        self.tail = block.head();
+        let store = Arc::clone(&self.inner.store);
+        let append = async move { store.append_keyed(block.prev(), block, Some(keys)).await };
+        let append = Box::pin(append);
+        Some(Flight { append, sealed })
     }
 
-    fn push(&mut self, group: &mut Group, keyed: Keyed) {
-        let (event, body) = keyed.into_parts();
-        let learner = event
-            .learner
-            .map(|handle| (handle, self.tips.get(&handle).copied()));
-        let pushed = group.builder.push(
-            join::kind(&event),
-            join::institution(&event.issuer),
-            join::institution(&event.submitter),
-            learner.map(|(handle, tip)| (join::handle(handle), tip)),
-            Salt(self.inner.random.salt()),
-            body,
-        );
-        // Limits on messages and bodies keep a job below the room that a block has left.
-        let pushed = pushed.expect("an admitted event makes a record that fits the block");
-        if let (Some(handle), Some(tip)) = (event.learner, pushed.tip) {
-            self.tips.insert(handle, tip);
-        }
-        group.pushed.push(pushed);
-    }
-
-    /// Makes the group durable and answers. An error says why the writer must stop.
-    async fn commit(
+    /// A block has become durable, or has not.
+    fn land(
         &mut self,
-        group: Group,
-        erase: Option<Vec<chain::Position>>,
-    ) -> Result<(), String> {
-        let Group {
-            at,
-            before,
-            builder,
-            pushed,
-            waiting,
-        } = group;
-        if pushed.is_empty() {
-            self.state.settle();
-            answer(waiting, &[]);
-            self.forget_when_full();
-            return Ok(());
-        }
-        let block = builder.finish();
-        let receipts = receipts(&block, &pushed);
-        match self.inner.store.append(self.head, block).await {
+        appended: Result<Head, AppendError>,
+        sealed: Option<Sealed>,
+        next: &mut Option<Group>,
+    ) -> Result<(), Reason> {
+        let Some(sealed) = sealed else { return Ok(()) };
+        match appended {
             Ok(head) => {
-                self.head = head;
-                self.state.settle();
-                self.last_at = at;
+                // Order: who sees the head finds nothing older in the cache.
+                self.inner.cache.put(sealed.told);
+                self.inner
+                    .publish(sealed.base, head, self.known.generation());
+                answer(sealed.waiting, &sealed.made);
+                Ok(())
             }
             Err(full @ (AppendError::Full { .. } | AppendError::TooLarge { .. })) => {
-                self.state.rollback(before);
-                // The tips are those of what was not recorded.
-                self.forget();
-                refuse(waiting, full, self.head);
-                return Ok(());
+                let durable = self.inner.published();
+                self.known.reset(&durable.base);
+                self.tail = durable.head;
+                self.inner.pass();
+                refuse(sealed.waiting, full);
+                // What was decided after it rests on it: to be decided again.
+                for Waiting { reply, .. } in next.take().into_iter().flat_map(Group::into_waiting) {
+                    let _ = reply.send(Ok(Reply::Stale));
+                }
+                Ok(())
             }
             Err(error) => {
                 let reason = causes::chain(&error);
-                stop(waiting, &reason);
-                return Err(reason);
+                let rest = next.take().into_iter().flat_map(Group::into_waiting);
+                stop(sealed.waiting.into_iter().chain(rest), &reason);
+                Err(reason)
             }
         }
-        if let Some(positions) = erase
-            && let Err(reason) = self.erase(&positions).await
-        {
-            stop(waiting, &reason);
-            return Err(reason);
-        }
-        self.inner.publish(&self.state, self.head, self.generation);
-        answer(waiting, &receipts);
-        self.forget_when_full();
-        Ok(())
     }
 
+    /// Records an erasure and carries it out, with nothing else under way.
+    ///
     /// Durability: the event is durable, then the bodies are gone, then the mark says so, then the
     /// reply. After a crash in between, opening the engine does the rest.
-    async fn erase(&mut self, positions: &[chain::Position]) -> Result<(), String> {
-        let through = chain::Position(self.head.size.saturating_sub(1));
-        let erased = self.inner.store.erase(positions, through).await;
-        // What was loaded while the bodies went may be of either side.
-        self.generation += 1;
-        self.forget();
-        erased.map_err(|fault| causes::chain(&fault))
-    }
-
-    fn forget_when_full(&mut self) {
-        let tips_max = self.options.facts_max;
-        if self.state.facts_len() > self.options.facts_max {
-            self.state.age();
+    async fn erase(&mut self, mut job: Job) -> Result<(), Reason> {
+        let positions = job.erase.take().unwrap_or_default();
+        let mut group = None;
+        self.take(&mut group, job);
+        let Some(flight) = group.and_then(|group| self.launch(group)) else {
+            return Ok(());
+        };
+        let Flight { append, sealed } = flight;
+        let head = match append.await {
+            Ok(head) => head,
+            failed => return self.land(failed, Some(sealed), &mut None),
+        };
+        let through = chain::Position(head.size.saturating_sub(1));
+        if let Err(fault) = self.inner.store.erase(&positions, through).await {
+            let reason = causes::chain(&fault);
+            stop(sealed.waiting, &reason);
+            return Err(reason);
         }
-        // All of it was used lately: then the bound comes first.
-        if self.state.facts_len() > self.options.facts_max || self.tips.len() > tips_max {
-            self.forget();
-        }
-    }
-
-    fn forget(&mut self) {
-        self.state = self.state.without_facts();
-        self.tips.clear();
+        // Order: what was read while the bodies went may be of either side, so nobody of the new
+        // generation may find it.
+        self.known.erased(&sealed.base);
+        self.inner.cache.clear();
+        self.inner
+            .publish(sealed.base, head, self.known.generation());
+        answer(sealed.waiting, &sealed.made);
+        Ok(())
     }
 
     async fn refuse_rest(&self, mut jobs: mpsc::Receiver<Job>, held: Option<Job>, reason: &str) {
@@ -322,126 +292,42 @@ impl<S: EventStore> Writer<S> {
     }
 }
 
-/// Events of a job in order, and of each command which of them are its own.
-struct Decisions {
-    events: Vec<Keyed>,
-    outcomes: Vec<Result<Own, Refused>>,
-}
-
-/// An outcome and where its events begin and end.
-type Own = (Written, (usize, usize));
-
-/// Decides each command on the state that the ones before leave.
-fn decide_all(
-    state: &mut State,
-    commands: &[Command],
-    mode: Mode,
-    at: Timestamp,
-) -> Result<Decisions, Need> {
-    let size = state.size();
-    let mut decisions = Decisions {
-        events: Vec::new(),
-        outcomes: Vec::new(),
-    };
-    let mut rejected = false;
-    for command in commands {
-        if rejected && mode.is_atomic() {
-            decisions.outcomes.push(Err(Refused::NotAttempted));
-            continue;
-        }
-        let decision = match ledger::carry_out(state, command, at) {
-            Ok(decision) => decision,
-            Err(Refusal::Unloaded(need)) => return Err(need),
-            Err(Refusal::Rejected(rejection)) => {
-                rejected = true;
-                decisions.outcomes.push(Err(Refused::Rejected(rejection)));
-                continue;
-            }
-        };
-        let from = decisions.events.len();
-        decisions.events.extend(decision.events);
-        let revision = decision
-            .learner
-            .and_then(|handle| state.learner(handle).ok().flatten())
-            .map(|learner| learner.revision.0);
-        let written = Written {
-            receipts: Vec::new(),
-            // What was only validated is nowhere, so a repetition of it has no receipt.
-            already: decision
-                .already
-                .filter(|position| !mode.validates() || position.0 < size),
-            again: decision.already.is_some(),
-            learner: decision.learner,
-            revision,
-            pending: decision.pending,
-        };
-        decisions
-            .outcomes
-            .push(Ok((written, (from, decisions.events.len()))));
+async fn landing(flight: &mut Option<Flight>) -> Result<Head, AppendError> {
+    match flight {
+        Some(flight) => flight.append.as_mut().await,
+        None => std::future::pending().await,
     }
-    if rejected && mode.is_atomic() {
-        decisions.events.clear();
-        for outcome in &mut decisions.outcomes {
-            if outcome.is_ok() {
-                *outcome = Err(Refused::NotAttempted);
-            }
-        }
-    }
-    Ok(decisions)
 }
 
-fn receipts(block: &chain::Block, pushed: &[Pushed]) -> Vec<Receipt> {
-    let records = block.records().iter().zip(pushed);
-    records
-        .map(|(record, pushed)| Receipt::of(&record.leaf, pushed.hash))
-        .collect()
-}
-
-fn answer(waiting: Vec<Waiting>, receipts: &[Receipt]) {
+fn answer(waiting: Vec<Waiting>, made: &Arc<Made>) {
     for Waiting { outcomes, reply } in waiting {
-        let outcomes = outcomes.into_iter().map(|outcome| {
-            outcome.map(
-                |Decided {
-                     mut written,
-                     records: (from, until),
-                 }| {
-                    written.receipts = receipts.get(from..until).unwrap_or_default().to_vec();
-                    written
-                },
-            )
-        });
-        let _ = reply.send(Ok(Reply::Outcomes(outcomes.collect())));
+        let _ = reply.send(Ok(Reply::Outcomes(outcomes, Arc::clone(made))));
     }
 }
 
-/// Nothing of the group was recorded: who needed no space is answered all the same.
-fn refuse(waiting: Vec<Waiting>, error: AppendError, head: Head) {
+/// Nothing of the group was recorded. Who needed no space is decided again, without those who did: the
+/// answer may have rested on what they would have recorded.
+fn refuse(waiting: Vec<Waiting>, error: AppendError) {
     let reason = causes::chain(&error);
     tracing::warn!(reason, "nothing was recorded: no space");
     let mut error = Some(error);
-    let needs_none = |outcome: &Result<Decided, Refused>| {
-        outcome
-            .as_ref()
-            .map_or(true, |Decided { written, records }| {
-                let known = written
-                    .already
-                    .is_none_or(|position| position.0 < head.size);
-                records.0 == records.1 && known
-            })
+    let needs_none = |outcome: &Result<Written, Refused>| {
+        let records = outcome.as_ref().map(|written| written.records);
+        records.map_or(true, |(from, until)| from == until)
     };
-    for one in waiting {
-        if one.outcomes.iter().all(needs_none) {
-            answer(vec![one], &[]);
-            continue;
-        }
-        let source = error.take().unwrap_or_else(|| AppendError::Full {
-            source: reason.clone().into(),
+    for Waiting { outcomes, reply } in waiting {
+        let _ = reply.send(if outcomes.iter().all(needs_none) {
+            Ok(Reply::Stale)
+        } else {
+            let full = error.take().unwrap_or_else(|| AppendError::Full {
+                source: reason.clone().into(),
+            });
+            Err(EngineFault::NoSpace(full))
         });
-        let _ = one.reply.send(Err(EngineFault::NoSpace(source)));
     }
 }
 
-fn stop(waiting: Vec<Waiting>, reason: &str) {
+fn stop(waiting: impl IntoIterator<Item = Waiting>, reason: &str) {
     for Waiting { reply, .. } in waiting {
         let _ = reply.send(Err(EngineFault::Stopped {
             reason: reason.to_owned(),

@@ -24,7 +24,7 @@ pub use registry::{code_entry, code_list, course, credit_unit, framework, instit
 pub fn receipt(receipt: &Receipt) -> v1::Receipt {
     v1::Receipt {
         position: receipt.position.0,
-        leaf: receipt.leaf.clone(),
+        leaf: receipt.leaf.to_vec(),
         chain_hash: receipt.chain_hash.0.to_vec(),
         recorded_time: Some(time(receipt.recorded_at.0)),
     }
