@@ -330,6 +330,26 @@ fn institution_text(
         ("note", note.to_owned()),
         ("may issue", scopeless.to_owned()),
     ]);
+    let scopes = scope_rows(&institution.scopes);
+    if !scopes.is_empty() {
+        text.push_str(&format!("\n\n{}", scopes.render()));
+    }
+    if !institution.keys.is_empty() {
+        let keys = crate::keys::rows(&institution.keys).render();
+        text.push_str(&format!("\n\n{keys}"));
+    }
+    for delegation in &institution.delegations {
+        let during = span(delegation.during.as_ref());
+        text.push_str(&format!(
+            "\n{} may submit for it {during}",
+            delegation.delegate_id
+        ));
+    }
+    text
+}
+
+/// What an institution may issue, for people.
+fn scope_rows(all: &[Scope]) -> Rows {
     let mut scopes = Rows::new(&[
         "may issue",
         "codes",
@@ -338,7 +358,7 @@ fn institution_text(
         "up to",
         "awarded",
     ]);
-    for scope in &institution.scopes {
+    for scope in all {
         let any = |list: &[String]| {
             if list.is_empty() {
                 "any".to_owned()
@@ -359,21 +379,7 @@ fn institution_text(
             span(scope.awarded.as_ref()),
         ]);
     }
-    if !scopes.is_empty() {
-        text.push_str(&format!("\n\n{}", scopes.render()));
-    }
-    if !institution.keys.is_empty() {
-        let keys = crate::keys::rows(&institution.keys).render();
-        text.push_str(&format!("\n\n{keys}"));
-    }
-    for delegation in &institution.delegations {
-        let during = span(delegation.during.as_ref());
-        text.push_str(&format!(
-            "\n{} may submit for it {during}",
-            delegation.delegate_id
-        ));
-    }
-    text
+    scopes
 }
 
 pub(crate) fn span(span: Option<&Span>) -> String {

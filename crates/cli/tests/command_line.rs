@@ -17,6 +17,11 @@ const COMMANDS: &[&str] = &[
     "institution reinstate",
     "institution close",
     "institution delegate",
+    "institution key",
+    "institution key generate",
+    "institution key add",
+    "institution key revoke",
+    "institution key list",
     "institution list",
     "institution show",
     "learner",
@@ -89,7 +94,7 @@ fn every_command_helps_with_an_example() {
 
 #[test]
 fn the_list_of_commands_is_whole() {
-    for group in ["", "institution", "learner", "records"] {
+    for group in ["", "institution", "institution key", "learner", "records"] {
         let mut words: Vec<&str> = group.split_whitespace().collect();
         words.push("--help");
         let help = text(&run(&words).stdout);

@@ -68,7 +68,7 @@ Examples:
       --reason \"remarked\"
 
 With options, the version in force is read, changed and sent. With a file, each line is the new content, whole.")]
-    Supersede(Supersede),
+    Supersede(Box<Supersede>),
     /// Move a record to another learner, with its content
     #[command(after_help = "\
 Example:

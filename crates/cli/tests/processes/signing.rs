@@ -78,121 +78,10 @@ impl School {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_institution_signs_and_anyone_checks() {
     let school = School::open().await;
-    let dir = school.home.path();
-    let (key, other) = (school.path("key.pem"), school.path("other.pem"));
-    let public = school.ok(&["institution", "key", "generate", "--out", &key]);
-    school.ok(&["institution", "key", "generate", "--out", &other]);
-    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    let again = school
-        .server
-        .run(&["institution", "key", "generate", "--out", &key]);
-    assert!(
-        text(&again).contains("is not overwritten"),
-        "{}",
-        text(&again)
-    );
-
-    let one = lines(dir, "one.jsonl", &[("r1", "C1")]);
-    let signed = ["--sign", key.as_str(), "--key-id", "k1"];
-    assert_eq!(
-        school.submit(&one, &signed),
-        ["rejected SIGNING_KEY_UNKNOWN"]
-    );
-    let add = [
-        "institution",
-        "key",
-        "add",
-        "uni",
-        "--key-id",
-        "k1",
-        "--public-key",
-    ];
-    let by_uni = ["--as", "institution:uni"];
-    school.ok(&[&add[..], &[key.as_str()], &by_uni].concat());
-    let listed = school.ok(&["institution", "key", "list", "uni"]);
-    assert!(listed.contains(public.trim()), "{listed}");
-    assert_eq!(school.submit(&one, &signed), ["recorded"]);
-    assert_eq!(school.submit(&one, &[]), ["already_recorded"]);
-    let wrong = ["--sign", other.as_str(), "--key-id", "k1"];
-    assert_eq!(school.submit(&one, &wrong), ["already_recorded"]);
-    let two = lines(dir, "two.jsonl", &[("r2", "C2")]);
-    assert_eq!(school.submit(&two, &wrong), ["rejected SIGNATURE_INVALID"]);
-
-    school.ok(&["institution", "update", "uni", "--signatures-required"]);
-    assert_eq!(school.submit(&two, &[]), ["rejected SIGNATURE_REQUIRED"]);
-    assert_eq!(school.submit(&two, &signed), ["recorded"]);
-    let change = [
-        "records",
-        "supersede",
-        "r2",
-        "--institution",
-        "uni",
-        "--grade",
-        "80",
-        "--reason",
-        "r",
-    ];
-    let unsigned = school.server.run(&change);
-    assert!(
-        text(&unsigned).contains("SIGNATURE_REQUIRED"),
-        "{}",
-        text(&unsigned)
-    );
-    school.ok(&[&change[..], &signed].concat());
-    let shown = school.ok(&["records", "show", "r2", "--institution", "uni"]);
-    assert!(shown.contains("by its issuer, with key k1"), "{shown}");
-    let statement = school.ok(&["statement", "--student", "uni:1", "--json"]);
-    assert!(statement.contains(r#""signed":true"#), "{statement}");
-
-    // What was signed travels as it is: altered, it no longer fits its signature.
-    let show = ["records", "show", "r1", "--institution", "uni", "--json"];
-    let record: Value = serde_json::from_str(&school.ok(&show)).unwrap();
-    let mut line = record["versions"][0]["achievement"].clone();
-    line["record_id"] = "r3".into();
-    let stolen = school.path("stolen.jsonl");
-    std::fs::write(&stolen, line.to_string()).unwrap();
-    assert_eq!(school.submit(&stolen, &[]), ["rejected SIGNATURE_MISMATCH"]);
-
-    let revoke = [
-        "institution",
-        "key",
-        "revoke",
-        "uni",
-        "--key-id",
-        "k1",
-        "--reason",
-        "stolen",
-    ];
-    school.ok(&revoke);
-    let four = lines(dir, "four.jsonl", &[("r4", "C4")]);
-    assert_eq!(
-        school.submit(&four, &signed),
-        ["rejected SIGNING_KEY_ENDED"]
-    );
-    school.ok(&[
-        "learner",
-        "register",
-        "--student",
-        "uni:2",
-        "--name",
-        "Bo@en",
-    ]);
-    let away = [
-        "records",
-        "reassign",
-        "r1",
-        "--institution",
-        "uni",
-        "--to-student",
-        "uni:2",
-        "--reason",
-        "r",
-    ];
-    school.ok(&away);
-    let moved: Value = serde_json::from_str(&school.ok(&show)).unwrap();
-    assert_eq!(moved["versions"][0]["signed"], true, "{moved}");
-
+    school.makes_keys();
+    school.signs();
+    school.must_sign();
+    school.keeps_what_was_signed();
     let data = school.server.data().to_owned();
     school.server.stop();
     let verified = std::process::Command::new(CREDITBANK)
@@ -203,4 +92,142 @@ async fn an_institution_signs_and_anyone_checks() {
     let report = text(&verified);
     assert!(verified.status.success(), "{report}");
     assert!(report.contains("issuer-signed 4, all genuine"), "{report}");
+}
+
+impl School {
+    fn signed(&self) -> [String; 4] {
+        let key = self.path("key.pem");
+        [
+            "--sign".to_owned(),
+            key,
+            "--key-id".to_owned(),
+            "k1".to_owned(),
+        ]
+    }
+
+    fn makes_keys(&self) {
+        let (key, other) = (self.path("key.pem"), self.path("other.pem"));
+        let public = self.ok(&["institution", "key", "generate", "--out", &key]);
+        self.ok(&["institution", "key", "generate", "--out", &other]);
+        let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = self
+            .server
+            .run(&["institution", "key", "generate", "--out", &key]);
+        assert!(
+            text(&again).contains("is not overwritten"),
+            "{}",
+            text(&again)
+        );
+
+        let add = [
+            "institution",
+            "key",
+            "add",
+            "uni",
+            "--key-id",
+            "k1",
+            "--public-key",
+        ];
+        let one = lines(self.home.path(), "one.jsonl", &[("r1", "C1")]);
+        let signed = ["--sign", key.as_str(), "--key-id", "k1"];
+        assert_eq!(self.submit(&one, &signed), ["rejected SIGNING_KEY_UNKNOWN"]);
+        let by_uni = ["--as", "institution:uni"];
+        self.ok(&[&add[..], &[key.as_str()], &by_uni].concat());
+        let listed = self.ok(&["institution", "key", "list", "uni"]);
+        assert!(listed.contains(public.trim()), "{listed}");
+    }
+
+    fn signs(&self) {
+        let signed = self.signed();
+        let signed = signed.each_ref().map(String::as_str);
+        let other = self.path("other.pem");
+        let one = self.path("one.jsonl");
+        assert_eq!(self.submit(&one, &signed), ["recorded"]);
+        assert_eq!(self.submit(&one, &[]), ["already_recorded"]);
+        let wrong = ["--sign", other.as_str(), "--key-id", "k1"];
+        assert_eq!(self.submit(&one, &wrong), ["already_recorded"]);
+        let two = lines(self.home.path(), "two.jsonl", &[("r2", "C2")]);
+        assert_eq!(self.submit(&two, &wrong), ["rejected SIGNATURE_INVALID"]);
+    }
+
+    fn must_sign(&self) {
+        let signed = self.signed();
+        let signed = signed.each_ref().map(String::as_str);
+        let two = self.path("two.jsonl");
+        self.ok(&["institution", "update", "uni", "--signatures-required"]);
+        assert_eq!(self.submit(&two, &[]), ["rejected SIGNATURE_REQUIRED"]);
+        assert_eq!(self.submit(&two, &signed), ["recorded"]);
+        let change = [
+            "records",
+            "supersede",
+            "r2",
+            "--institution",
+            "uni",
+            "--grade",
+            "80",
+            "--reason",
+            "r",
+        ];
+        let unsigned = self.server.run(&change);
+        assert!(
+            text(&unsigned).contains("SIGNATURE_REQUIRED"),
+            "{}",
+            text(&unsigned)
+        );
+        self.ok(&[&change[..], &signed].concat());
+        let shown = self.ok(&["records", "show", "r2", "--institution", "uni"]);
+        assert!(shown.contains("by its issuer, with key k1"), "{shown}");
+        let statement = self.ok(&["statement", "--student", "uni:1", "--json"]);
+        assert!(statement.contains(r#""signed":true"#), "{statement}");
+    }
+
+    fn keeps_what_was_signed(&self) {
+        let signed = self.signed();
+        let signed = signed.each_ref().map(String::as_str);
+        // What was signed travels as it is: altered, it no longer fits its signature.
+        let show = ["records", "show", "r1", "--institution", "uni", "--json"];
+        let record: Value = serde_json::from_str(&self.ok(&show)).unwrap();
+        let mut line = record["versions"][0]["achievement"].clone();
+        line["record_id"] = "r3".into();
+        let stolen = self.path("stolen.jsonl");
+        std::fs::write(&stolen, line.to_string()).unwrap();
+        assert_eq!(self.submit(&stolen, &[]), ["rejected SIGNATURE_MISMATCH"]);
+
+        let revoke = [
+            "institution",
+            "key",
+            "revoke",
+            "uni",
+            "--key-id",
+            "k1",
+            "--reason",
+            "stolen",
+        ];
+        self.ok(&revoke);
+        let four = lines(self.home.path(), "four.jsonl", &[("r4", "C4")]);
+        assert_eq!(self.submit(&four, &signed), ["rejected SIGNING_KEY_ENDED"]);
+        self.ok(&[
+            "learner",
+            "register",
+            "--student",
+            "uni:2",
+            "--name",
+            "Bo@en",
+        ]);
+        let away = [
+            "records",
+            "reassign",
+            "r1",
+            "--institution",
+            "uni",
+            "--to-student",
+            "uni:2",
+            "--reason",
+            "r",
+        ];
+        self.ok(&away);
+        let moved: Value = serde_json::from_str(&self.ok(&show)).unwrap();
+        assert_eq!(moved["versions"][0]["signed"], true, "{moved}");
+    }
 }
