@@ -33,6 +33,7 @@ macro_rules! paged {
                     story.step(bank, step).await;
                 }
             }
+            #[allow(clippy::needless_update, reason = "some lists take nothing else")]
             let whole = $request {
                 page_size: 1_000,
                 page_token: String::new(),
@@ -240,38 +241,7 @@ async fn a_token_serves_the_request_that_it_was_given_for() {
         let answer = bank.records().list_records(acting(UNI, request)).await;
         refused.push((Refusal::from(answer.unwrap_err()), "page_token"));
     }
-    let s2 = Some(student("uni", "S2"));
-    let as_of = Some(AsOf {
-        size: size - 1,
-        ..AsOf::default()
-    });
-    for (token, learner, caller, as_of, field) in [
-        (&of_records, of_s1.learner.clone(), UNI, None, "page_token"),
-        (&of_statement, s2, UNI, None, "page_token"),
-        (
-            &of_statement,
-            of_s1.learner.clone(),
-            OPERATOR,
-            None,
-            "page_token",
-        ),
-        (
-            &of_statement,
-            of_s1.learner.clone(),
-            UNI,
-            as_of,
-            "as_of.size",
-        ),
-    ] {
-        let request = GetStatementRequest {
-            page_token: token.clone(),
-            learner,
-            as_of,
-            ..of_s1.clone()
-        };
-        let answer = bank.accounts().get_statement(acting(caller, request)).await;
-        refused.push((Refusal::from(answer.unwrap_err()), field));
-    }
+    refused.extend(other_statements(&bank, &of_records, &of_statement, &of_s1, size).await);
     for (refused, field) in refused {
         assert_eq!(
             (refused.code, &*refused.reason),
@@ -279,4 +249,48 @@ async fn a_token_serves_the_request_that_it_was_given_for() {
         );
         assert_eq!(refused.fields, [field], "{}", refused.sentence);
     }
+}
+
+/// What statements answer to tokens of another list, learner, caller and moment.
+async fn other_statements(
+    bank: &Bank,
+    of_records: &str,
+    of_statement: &str,
+    of_s1: &GetStatementRequest,
+    size: u64,
+) -> Vec<(Refusal, &'static str)> {
+    let mut refused = vec![];
+    let s2 = Some(student("uni", "S2"));
+    let as_of = Some(AsOf {
+        size: size - 1,
+        ..AsOf::default()
+    });
+    for (token, learner, caller, as_of, field) in [
+        (of_records, of_s1.learner.clone(), UNI, None, "page_token"),
+        (of_statement, s2, UNI, None, "page_token"),
+        (
+            of_statement,
+            of_s1.learner.clone(),
+            OPERATOR,
+            None,
+            "page_token",
+        ),
+        (
+            of_statement,
+            of_s1.learner.clone(),
+            UNI,
+            as_of,
+            "as_of.size",
+        ),
+    ] {
+        let request = GetStatementRequest {
+            page_token: token.to_owned(),
+            learner,
+            as_of,
+            ..of_s1.clone()
+        };
+        let answer = bank.accounts().get_statement(acting(caller, request)).await;
+        refused.push((Refusal::from(answer.unwrap_err()), field));
+    }
+    refused
 }
