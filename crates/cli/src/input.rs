@@ -145,7 +145,8 @@ pub(crate) async fn read_text(path: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::Usage(format!("{name} is not UTF-8; save it as UTF-8")))
 }
 
-fn unreadable_file(name: &str, error: &io::Error) -> Failure {
+/// A file that cannot be opened or read.
+pub(crate) fn unreadable_file(name: &str, error: &io::Error) -> Failure {
     Failure::Usage(format!("{name} cannot be read: {}", root_cause(error)))
 }
 

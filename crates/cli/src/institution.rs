@@ -32,6 +32,9 @@ pub(crate) async fn run(
     if let InstitutionCommand::Key(command) = command {
         return crate::keys::run(global, command).await;
     }
+    if let InstitutionCommand::Import(args) = command {
+        return crate::import::institutions(global, args).await;
+    }
     let identity = global.identity.clone().unwrap_or(Identity::Operator);
     // A file that does not read is said before anybody is called.
     let file = match command {
@@ -87,7 +90,8 @@ pub(crate) async fn run(
             let answer = client.call(request).await?;
             shown.changed(answer.institution, answer.receipt)?;
         }
-        InstitutionCommand::Key(_) => {}
+        // These went their own way above.
+        InstitutionCommand::Key(_) | InstitutionCommand::Import(_) => {}
         InstitutionCommand::List(at) => list(global, &client, at).await?,
         InstitutionCommand::Show(args) => show(&shown, &client, args).await?,
     }

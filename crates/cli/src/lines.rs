@@ -111,11 +111,19 @@ fn explain(plain: &str, text: &str, ends_early: bool) -> String {
 /// The key that was probably meant, out of `KEY`, expected one of `A`, `B`, `C`.
 fn meant(rest: &str) -> Option<String> {
     let (key, expected) = rest.split_once('`')?;
-    let known = expected.split('`').skip(1).step_by(2);
-    let near = known.map(|known| (distance(key, known), known)).min()?;
+    let known = nearest(key, expected.split('`').skip(1).step_by(2))?;
+    Some(format!(
+        "unknown field `{key}`; `{known}` is one that exists"
+    ))
+}
+
+/// The word that was probably meant, out of those that are known.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known = known.into_iter().filter(|known| !known.is_empty());
+    let near = known.map(|known| (distance(word, known), known)).min()?;
     let (steps, known) = near;
-    (steps <= 2 || known.contains(key) || key.contains(known))
-        .then(|| format!("unknown field `{key}`; `{known}` is one that exists"))
+    let alike = steps <= 2 || known.contains(word) || word.contains(known);
+    alike.then_some(known)
 }
 
 /// How many characters to add, drop or change to get from one word to the other (Levenshtein).

@@ -11,6 +11,7 @@ mod error;
 mod following;
 mod head;
 mod host;
+mod import;
 mod input;
 mod institution;
 mod judge;
@@ -18,16 +19,19 @@ mod keys;
 mod learner;
 mod lines;
 mod log;
+mod mapping;
 mod output;
 mod pending;
 mod progress;
 mod publish;
 mod records;
+mod sending;
 mod serve;
 mod signing;
 mod submit;
 mod supersede;
 mod table;
+mod tabular;
 mod watch;
 mod wire;
 
@@ -87,6 +91,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Institution(command) => institution::run(global, command).await,
         Command::Learner(command) => learner::run(global, command).await,
         Command::Submit(args) => submit::run(global, args).await,
+        Command::Import(args) => import::run(global, args).await,
         Command::Balance(args) => account::balance(global, args).await,
         Command::Statement(args) => account::statement(global, args).await,
         Command::Watch(args) => watch::run(global, args).await,

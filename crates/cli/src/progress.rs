@@ -1,9 +1,9 @@
-//! How far a long command has got, on standard error and only on a terminal.
+//! How far a long command has got, on standard error: a bar on a terminal, a line now and then elsewhere.
 //!
 //! Apart because lines of output and the bar share a screen, and one must step aside for the other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use client::{Attempt, Client, Patience};
@@ -12,13 +12,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::error::Failure;
 use crate::output;
 
-/// A bar; nothing where standard error is no terminal.
+/// How often a line is written where there is no terminal, in seconds.
+const TELL_EVERY_SECONDS: u64 = 5;
+
+/// A bar; where standard error is no terminal, nothing, or lines for who asks for them.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     bar: ProgressBar,
     started: Instant,
     /// Whether an outage has been told of: several calls notice the same one.
     outage: Arc<AtomicBool>,
+    /// Without a terminal, lines are written; the last one at this second.
+    told: Option<Arc<AtomicU64>>,
 }
 
 impl Progress {
@@ -38,7 +43,37 @@ impl Progress {
             bar,
             started: Instant::now(),
             outage: Arc::new(AtomicBool::new(false)),
+            told: None,
         }
+    }
+
+    /// Writes a line now and then where there is no terminal.
+    pub(crate) fn telling(self) -> Self {
+        let told = self.bar.is_hidden().then(Arc::default);
+        Self { told, ..self }
+    }
+
+    /// The input is read up to there, and so many rows are through.
+    pub(crate) fn reach(&self, bytes: u64, rows: u64) {
+        self.bar.set_position(bytes);
+        let elapsed = self.started.elapsed();
+        let rate = per_second(rows, elapsed);
+        let message = format!("{} rows, {}/s", grouped(rows), grouped(rate));
+        if let Some(told) = &self.told
+            && elapsed.as_secs() >= told.load(Ordering::Relaxed) + TELL_EVERY_SECONDS
+        {
+            told.store(elapsed.as_secs(), Ordering::Relaxed);
+            let share = match self.bar.length().filter(|length| *length > 0) {
+                Some(length) => format!(
+                    "{:>3}%  {message}, {} left",
+                    (bytes.saturating_mul(100) / length).min(100),
+                    left(elapsed, bytes, length)
+                ),
+                None => message.clone(),
+            };
+            output::note(&share);
+        }
+        self.bar.set_message(message);
     }
 
     /// So many bytes of input and so many records are through.
@@ -97,6 +132,18 @@ impl Progress {
     }
 }
 
+/// How long the rest will take, if it goes on as it went.
+fn left(elapsed: Duration, done: u64, all: u64) -> String {
+    let rest = u128::from(all.saturating_sub(done));
+    let milliseconds = elapsed.as_millis() * rest / u128::from(done.max(1));
+    let seconds = u64::try_from(milliseconds / 1000).unwrap_or(u64::MAX);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// So many a second, in whole numbers.
 pub(crate) fn per_second(count: u64, time: Duration) -> u64 {
     let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -138,5 +185,15 @@ mod tests {
         assert_eq!(per_second(500, Duration::from_millis(250)), 2000);
         assert_eq!(per_second(1, Duration::ZERO), 1000);
         assert_eq!(seconds(Duration::from_millis(1290)), "1.2 s");
+        let ten = Duration::from_secs(10);
+        for (done, all, text) in [
+            (50, 100, "10 s"),
+            (1, 10, "1 min 30 s"),
+            (1, 1000, "2 h 46 min"),
+            (0, 1, "10 s"),
+            (5, 4, "0 s"),
+        ] {
+            assert_eq!(left(ten, done, all), text, "{done} of {all}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::{At, value};
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   creditbank institution register --file institutions.toml
+  creditbank institution import schools.csv
   creditbank institution list
   creditbank institution delegate village-school --to county-school";
 
@@ -21,6 +22,8 @@ pub(crate) enum InstitutionCommand {
     /// Register an institution, or all of a file
     #[command(after_help = REGISTER)]
     Register(RegisterInstitution),
+    /// Register or update all institutions of a table
+    Import(super::ImportInstitutions),
     /// Change an institution's names, kind, region, parent or scopes
     #[command(after_help = UPDATE)]
     Update(RegisterInstitution),

@@ -6,6 +6,7 @@
 mod account;
 mod at;
 mod follow;
+mod import;
 mod institution;
 mod key;
 mod learner;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use account::{BalanceArgs, StatementArgs};
 pub(crate) use at::At;
 pub(crate) use follow::{FollowArgs, LogCommand, WatchArgs};
+pub(crate) use import::{Changed, Differing, ImportArgs, ImportInstitutions, Places};
 pub(crate) use institution::{
     Description, InstitutionCommand, RegisterInstitution, Show as ShowInstitution,
 };
@@ -40,6 +42,7 @@ Examples:
   creditbank demo                                     see everything work, on a sample
   creditbank serve                                    start the server on this machine
   creditbank submit results.jsonl --institution hill-university
+  creditbank import results.csv --mapping results.toml --institution hill-university
   creditbank balance --student hill-university:2020H-0409
   creditbank verify ledger-data/store                 check the whole ledger, trusting no one
 
@@ -121,6 +124,8 @@ pub(crate) enum Command {
     Learner(LearnerCommand),
     /// Submit achievements from a JSON Lines file
     Submit(SubmitArgs),
+    /// Import a registrar's file, CSV or JSON Lines, through a mapping of its columns
+    Import(ImportArgs),
     /// Show what a learner holds
     Balance(BalanceArgs),
     /// Show every entry of a learner's account

@@ -7,6 +7,7 @@ use api::v1;
 use crate::error::Failure;
 use crate::input::Lines;
 use crate::lines::{self, Unreadable};
+use crate::sending::Batch;
 use crate::wire::{Achievement, ToWire};
 
 /// Most bytes of JSON in a batch. As a message it is shorter, and signed no more than twice as long, so it
@@ -45,6 +46,16 @@ pub(crate) struct Chunk {
     pub(crate) bytes: u64,
     /// Lines with nothing on them.
     pub(crate) blank: u64,
+}
+
+impl Chunk {
+    /// Takes the batch out.
+    pub(crate) fn take(&mut self) -> Batch {
+        Batch {
+            achievements: std::mem::take(&mut self.achievements),
+            new_learners: Vec::new(),
+        }
+    }
 }
 
 /// Gathers lines.

@@ -7,18 +7,17 @@
 mod chunk;
 mod outcome;
 
-use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use api::v1;
-use tokio::task::JoinHandle;
 
 use crate::args::value::Identity;
 use crate::args::{Global, SubmitArgs};
 use crate::error::{COULD_NOT_RUN, Failure, REFUSED, Refusal};
 use crate::input::Lines;
 use crate::progress::Progress;
+use crate::sending::{Answer, Sender, in_flight};
 use crate::signing::Signer;
 use chunk::{Chunk, Chunks, Slot};
 use client::Client;
@@ -93,29 +92,15 @@ async fn send_in_batches(
     report: &mut Report,
 ) -> Result<Option<Refusal>, Failure> {
     let mut chunks = Chunks::new(lines, usize::from(args.batch));
-    let mut under_way: VecDeque<(Chunk, JoinHandle<Answer>)> = VecDeque::new();
-    let mut refusal: Option<Refusal> = None;
-    loop {
-        while refusal.is_none() && under_way.len() < usize::from(args.in_flight) {
-            let Some(mut chunk) = chunks.next().await? else {
-                break;
-            };
-            let sender = sender.clone();
-            let achievements = std::mem::take(&mut chunk.achievements);
-            let task = tokio::spawn(async move { sender.send(achievements).await });
-            under_way.push_back((chunk, task));
-        }
-        let Some((chunk, task)) = under_way.pop_front() else {
-            break;
-        };
-        let answer = task.await.unwrap_or_else(|broken| {
-            Err(Refusal::new(&tonic::Status::internal(broken.to_string())))
-        });
-        if let Err(ended) = report.chunk(&chunk, answer)? {
-            refusal.get_or_insert(ended);
-        }
-    }
-    Ok(refusal)
+    let next = async || {
+        let chunk = chunks.next().await?;
+        Ok(chunk.map(|mut chunk| {
+            let batch = chunk.take();
+            (chunk, batch)
+        }))
+    };
+    let settle = async |chunk: Chunk, _, answer| Ok(report.chunk(&chunk, answer)?.err());
+    in_flight(usize::from(args.in_flight), sender, next, settle).await
 }
 
 /// Sends everything as one atomic batch; nothing when a line does not read.
@@ -138,11 +123,11 @@ async fn send_at_once(
         .slots
         .iter()
         .any(|slot| matches!(slot, Slot::Unreadable { .. }));
-    let achievements = std::mem::take(&mut chunk.achievements);
+    let batch = chunk.take();
     let answer = if all_read {
-        sender.send(achievements).await
+        sender.send(&batch).await
     } else {
-        Ok(achievements.into_iter().map(not_attempted).collect())
+        Ok(batch.achievements.into_iter().map(not_attempted).collect())
     };
     Ok(report.chunk(&chunk, answer)?.err())
 }
@@ -153,44 +138,6 @@ fn not_attempted(achievement: v1::Achievement) -> v1::RecordOutcome {
         record_id: achievement.record_id,
         state: i32::from(v1::OutcomeState::NotAttempted),
         ..Default::default()
-    }
-}
-
-type Answer = Result<Vec<v1::RecordOutcome>, Refusal>;
-
-/// Sends batches.
-#[derive(Clone)]
-struct Sender {
-    client: Client,
-    signer: Option<Arc<Signer>>,
-    atomic: bool,
-    validate_only: bool,
-}
-
-impl Sender {
-    async fn send(&self, mut achievements: Vec<v1::Achievement>) -> Answer {
-        let expected = achievements.len();
-        if let Some(signer) = &self.signer {
-            achievements
-                .iter_mut()
-                .for_each(|achievement| signer.sign(achievement));
-        }
-        if expected == 0 {
-            return Ok(Vec::new());
-        }
-        let request = v1::BatchSubmitRecordsRequest {
-            achievements,
-            atomic: self.atomic,
-            validate_only: self.validate_only,
-            ..Default::default()
-        };
-        let outcomes = self.client.call(request).await?.outcomes;
-        if outcomes.len() == expected {
-            return Ok(outcomes);
-        }
-        let found = outcomes.len();
-        let text = format!("the server gave {found} outcomes for {expected} records");
-        Err(Refusal::new(&tonic::Status::internal(text)))
     }
 }
 

@@ -13,7 +13,8 @@ pub(crate) use answers::{
 };
 pub(crate) use registry::{Delegation, Institution, InstitutionKey, RegistryFile, Scope, Span};
 pub(crate) use submitted::{
-    Achievement, DocumentIdentity, LearnerReference, Level, RegisterLearner, Text, bytes_of_hex,
+    Achievement, DocumentIdentity, LearnerReference, Level, Profile, RegisterLearner, Text,
+    bytes_of_hex,
 };
 
 /// Becomes the wire's type `P`.

@@ -10,6 +10,7 @@
 
 mod clients;
 mod following;
+mod importing;
 mod killed;
 mod real_input;
 mod running;

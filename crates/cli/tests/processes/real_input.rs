@@ -1,37 +1,23 @@
-//! The main job on real data: 15,385 completed modules of a university (OULAD), submitted as a file.
+//! The main job on real data: 15,385 completed modules of a university (OULAD), imported from its own
+//! files through the mapping in `ledger-data/mappings`.
 //!
 //! Counts and credit totals per module and per learner must equal sums computed straight from the CSV;
-//! sent again, nothing changes; with the server killed in the middle, all is equal in the end.
+//! imported again, nothing changes; with the server killed in the middle, all is equal in the end.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::running::{CREDITBANK, Server, acting, free_port, verify};
 use api::v1::account_service_client::AccountServiceClient;
 use api::v1::learner_reference::Reference;
-use api::v1::learner_service_client::LearnerServiceClient;
 use api::v1::record_service_client::RecordServiceClient;
 use api::v1::{
-    GetBalanceRequest, LearnerProfile, LearnerReference, ListRecordsRequest, RecordState,
-    RegisterLearnerRequest, StudentNumber,
+    GetBalanceRequest, LearnerReference, ListRecordsRequest, RecordState, StudentNumber,
 };
-use serde_json::json;
 
 const UNIVERSITY: &str = "oulad-university";
 const ACTING: &str = "institution:oulad-university";
-
-/// A completed module of the CSV.
-struct Completion {
-    module: String,
-    presentation: String,
-    student: String,
-    result: String,
-    awarded: String,
-    credits: u64,
-    unit: String,
-}
 
 /// Counts and credits by module and by learner.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -69,73 +55,42 @@ fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
         .collect()
 }
 
-fn completions(oulad: &Path) -> Vec<Completion> {
-    let credits: BTreeMap<String, (u64, String)> = rows(&oulad.join("module_credits.csv"))
+/// What the CSV files say, without the mapping: a Pass or a Distinction brings the credits of its module.
+fn expected(oulad: &Path) -> Sums {
+    let credits: BTreeMap<String, u64> = rows(&oulad.join("module_credits.csv"))
         .into_iter()
-        .map(|row| {
-            (
-                row["code_module"].clone(),
-                (row["credits"].parse().unwrap(), row["unit"].clone()),
-            )
-        })
+        .map(|row| (row["code_module"].clone(), row["credits"].parse().unwrap()))
         .collect();
-    let ends: BTreeMap<(String, String), String> = rows(&oulad.join("presentations.csv"))
-        .into_iter()
-        .map(|row| {
-            (
-                (row["code_module"].clone(), row["code_presentation"].clone()),
-                row["end_date"].clone(),
-            )
-        })
-        .collect();
-    rows(&oulad.join("studentInfo.csv.gz"))
-        .into_iter()
-        .filter(|row| ["Pass", "Distinction"].contains(&row["final_result"].as_str()))
-        .map(|row| {
-            let (module, presentation) =
-                (row["code_module"].clone(), row["code_presentation"].clone());
-            let (credits, unit) = credits[&module].clone();
-            Completion {
-                awarded: ends[&(module.clone(), presentation.clone())].clone(),
-                student: row["id_student"].clone(),
-                result: row["final_result"].to_lowercase(),
-                module,
-                presentation,
-                credits,
-                unit,
-            }
-        })
-        .collect()
-}
-
-fn line(of: &Completion) -> String {
-    json!({
-        "record_id": format!("{}-{}-{}", of.module, of.presentation, of.student),
-        "learner": {"student": {"institution_id": UNIVERSITY, "number": of.student}},
-        "type": "Course",
-        "code": of.module,
-        "titles": [{"value": format!("Module {}", of.module), "language": "en"}],
-        "size": {"amount": of.credits.to_string(), "unit": of.unit},
-        "source_kind": "formal-study",
-        "offering": of.presentation,
-        "results": [{"value": of.result, "scale": "pass-distinction"}],
-        "awarded": of.awarded,
-    })
-    .to_string()
-}
-
-fn expected(completions: &[Completion]) -> Sums {
     let mut sums = Sums::default();
-    for of in completions {
+    for row in rows(&oulad.join("studentInfo.csv.gz")) {
+        if !["Pass", "Distinction"].contains(&row["final_result"].as_str()) {
+            continue;
+        }
+        let module = row["code_module"].clone();
+        let worth = credits[&module];
         for (count, credits) in [
-            sums.by_module.entry(of.module.clone()).or_default(),
-            sums.by_learner.entry(of.student.clone()).or_default(),
+            sums.by_learner
+                .entry(row["id_student"].clone())
+                .or_default(),
+            sums.by_module.entry(module).or_default(),
         ] {
             *count += 1;
-            *credits += of.credits;
+            *credits += worth;
         }
     }
     sums
+}
+
+/// When each presentation ended.
+fn ends(oulad: &Path) -> BTreeMap<(String, String), String> {
+    let end = |row: BTreeMap<String, String>| {
+        let presentation = (row["code_module"].clone(), row["code_presentation"].clone());
+        (presentation, row["end_date"].clone())
+    };
+    rows(&oulad.join("presentations.csv"))
+        .into_iter()
+        .map(end)
+        .collect()
 }
 
 fn student(number: &str) -> StudentNumber {
@@ -162,50 +117,37 @@ where
     }
 }
 
-async fn register_learners(server: &Server, sums: &Sums) {
-    let client = LearnerServiceClient::new(server.channel().await);
-    let numbers: Vec<String> = sums.by_learner.keys().cloned().collect();
-    each(numbers, |number| {
-        let mut client = client.clone();
-        async move {
-            let request = RegisterLearnerRequest {
-                profile: Some(LearnerProfile::default()),
-                students: vec![student(&number)],
-                request_id: format!("student {number}"),
-            };
-            client
-                .register_learner(acting(ACTING, request))
-                .await
-                .unwrap();
-        }
-    })
-    .await;
-}
-
-/// What the server says: records listed for the modules, balances for the learners.
-async fn found(server: &Server, learners: impl Iterator<Item = &String>) -> Sums {
+/// What the server says: all records by module and by learner, and the balances of every `nth` learner.
+async fn found(server: &Server, oulad: &Path, learners: &Sums, nth: usize) -> Sums {
     let mut sums = Sums::default();
+    let ends = ends(oulad);
     let mut records = RecordServiceClient::new(server.channel().await);
     let mut page_token = String::new();
     loop {
         let request = ListRecordsRequest {
             page_size: 1_000,
             page_token,
-            issuer_id: String::new(),
             ..Default::default()
         };
-        let page = records
-            .list_records(acting(ACTING, request))
-            .await
-            .unwrap()
-            .into_inner();
+        let page = records.list_records(acting(ACTING, request)).await;
+        let page = page.unwrap().into_inner();
         for record in page.records {
             assert_eq!(record.state(), RecordState::Recorded);
             let achievement = record.versions[0].achievement.clone().unwrap();
             assert!(achievement.level.is_none());
-            let (count, credits) = sums.by_module.entry(achievement.code).or_default();
-            *count += 1;
-            *credits += achievement.size.unwrap().amount.parse::<u64>().unwrap();
+            let id = achievement.record_id.clone();
+            let (module, presentation) = (achievement.code, achievement.offering);
+            let number = id.rsplit('-').next().unwrap().to_owned();
+            assert_eq!(id, format!("{module}-{presentation}-{number}"));
+            assert_eq!(achievement.awarded, ends[&(module.clone(), presentation)]);
+            let amount = achievement.size.unwrap().amount.parse::<u64>().unwrap();
+            for (count, credits) in [
+                sums.by_module.entry(module).or_default(),
+                sums.by_learner.entry(number).or_default(),
+            ] {
+                *count += 1;
+                *credits += amount;
+            }
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -213,31 +155,28 @@ async fn found(server: &Server, learners: impl Iterator<Item = &String>) -> Sums
         }
     }
     let accounts = AccountServiceClient::new(server.channel().await);
-    let by_learner = std::sync::Arc::new(std::sync::Mutex::new(BTreeMap::new()));
-    each(learners.cloned().collect(), |number| {
-        let (mut accounts, by_learner) = (accounts.clone(), std::sync::Arc::clone(&by_learner));
+    let some = learners.by_learner.iter().step_by(nth);
+    let some = some.map(|(number, sum)| (number.clone(), *sum)).collect();
+    each(some, |(number, expected)| {
+        let mut accounts = accounts.clone();
         async move {
             let reference = Some(Reference::Student(student(&number)));
             let request = GetBalanceRequest {
                 learner: Some(LearnerReference { reference }),
                 ..Default::default()
             };
-            let balance = accounts
-                .get_balance(acting(ACTING, request))
-                .await
-                .unwrap()
-                .into_inner();
-            assert!(balance.totals.len() <= 1 && !balance.provisional);
-            let total = balance.totals.first().cloned().unwrap_or_default();
-            let credits = total.amount.parse().unwrap_or(0_u64);
-            by_learner
-                .lock()
-                .unwrap()
-                .insert(number, (total.achievement_count, credits));
+            let balance = accounts.get_balance(acting(ACTING, request)).await;
+            let balance = balance.unwrap().into_inner();
+            assert!(
+                balance.totals.len() == 1 && !balance.provisional,
+                "{number}"
+            );
+            let total = &balance.totals[0];
+            let credits: u64 = total.amount.parse().unwrap();
+            assert_eq!((total.achievement_count, credits), expected, "{number}");
         }
     })
     .await;
-    sums.by_learner = std::mem::take(&mut *by_learner.lock().unwrap());
     sums
 }
 
@@ -246,67 +185,87 @@ async fn head(server: &Server) -> (u64, Vec<u8>) {
     (head.size, head.chain_hash)
 }
 
+/// The words of the import, as a registrar types them.
+fn words(oulad: &Path, dir: &Path) -> Vec<String> {
+    let mapping =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ledger-data/mappings/oulad.toml");
+    let file = oulad.join("studentInfo.csv.gz");
+    let (rejected, accepted) = (dir.join("rejected.csv"), dir.join("accepted.csv"));
+    let paths = [
+        ("--mapping", mapping.as_path()),
+        ("--lookup-dir", oulad),
+        ("--rejected", &rejected),
+        ("--accepted", &accepted),
+    ];
+    let mut words = vec!["import".to_owned(), file.to_str().unwrap().to_owned()];
+    for (option, path) in paths {
+        words.extend([option.to_owned(), path.to_str().unwrap().to_owned()]);
+    }
+    for word in ["--institution", UNIVERSITY, "--register-learners", "--json"] {
+        words.push(word.to_owned());
+    }
+    words
+}
+
+/// Imports, and says how many rows became what.
+fn import(server: &Server, words: &[String]) -> serde_json::Value {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = server.run(&words);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{error}");
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&summary["rows"], &summary["skipped"]),
+        (&32_593.into(), &17_208.into())
+    );
+    summary["done"].clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn completed_modules_of_a_real_university_add_up() {
     let Some(oulad) = data() else { return };
-    let completions = completions(&oulad);
-    let expected = expected(&completions);
-    assert_eq!(completions.len(), 15_385);
+    let expected = expected(&oulad);
+    let completed: u64 = expected.by_module.values().map(|(count, _)| count).sum();
+    assert_eq!(completed, 15_385);
     let dir = tempfile::tempdir().unwrap();
-    let mut lines = String::new();
-    completions
-        .iter()
-        .for_each(|of| writeln!(lines, "{}", line(of)).unwrap());
-    let file = dir.path().join("oulad.jsonl");
-    std::fs::write(&file, lines).unwrap();
-    let submit = [
-        "submit",
-        file.to_str().unwrap(),
-        "--institution",
-        UNIVERSITY,
-        "--json",
-    ];
+    let words = words(&oulad, dir.path());
 
     // Once, and again.
     let server = Server::start(&dir.path().join("first"), free_port()).await;
     server.register_institution(UNIVERSITY).await;
-    register_learners(&server, &expected).await;
-    for _ in 0..2 {
-        let output = server.run(&submit);
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert_eq!(
-            output.stdout.iter().filter(|byte| **byte == b'\n').count(),
-            completions.len()
-        );
-        assert_eq!(found(&server, expected.by_learner.keys()).await, expected);
-    }
+    assert_eq!(
+        import(&server, &words),
+        serde_json::json!({ "recorded": completed })
+    );
+    assert_eq!(found(&server, &oulad, &expected, 4).await, expected);
     let before = head(&server).await;
-    assert!(server.run(&submit).status.success());
-    assert_eq!(head(&server).await, before, "sent again, nothing changes");
+    assert_eq!(
+        import(&server, &words),
+        serde_json::json!({ "already_recorded": completed })
+    );
+    assert_eq!(
+        head(&server).await,
+        before,
+        "imported again, nothing changes"
+    );
     let data = server.data().to_owned();
     server.stop();
     verify(&data);
 
-    // A fresh run, with the server killed in its middle.
+    // A fresh import, with the server killed in its middle.
     let port = free_port();
     let server = Server::start(&dir.path().join("second"), port).await;
     server.register_institution(UNIVERSITY).await;
-    register_learners(&server, &expected).await;
     let start = head(&server).await.0;
-    let url = server.url();
     let mut sending = std::process::Command::new(CREDITBANK)
-        .args(["--server", &url])
-        .args(submit)
+        .args(["--server", &server.url()])
+        .args(&words)
         .args(["--batch", "100"])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    while head(&server).await.0 < start + 2_000 {
+    while head(&server).await.0 < start + 4_000 {
         assert!(
             sending.try_wait().unwrap().is_none(),
             "the kill comes in the middle"
@@ -314,9 +273,15 @@ async fn completed_modules_of_a_real_university_add_up() {
     }
     server.kill();
     let server = Server::start(&dir.path().join("second"), port).await;
-    sending.wait().unwrap();
-    assert!(server.run(&submit).status.success());
-    assert_eq!(found(&server, expected.by_learner.keys()).await, expected);
+    // The same command goes on by itself; so would the same command given again.
+    assert!(sending.wait().unwrap().success());
+    assert_eq!(
+        import(&server, &words),
+        serde_json::json!({ "already_recorded": completed })
+    );
+    assert_eq!(found(&server, &oulad, &expected, 16).await, expected);
+    let (size, _) = head(&server).await;
+    assert_eq!(size, before.0, "as large as without the kill");
     let data = server.data().to_owned();
     server.stop();
     verify(&data);

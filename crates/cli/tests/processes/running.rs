@@ -157,6 +157,15 @@ impl Server {
     }
 }
 
+/// A test that fails leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already where a test killed or stopped it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Judges a stopped store with the auditor's code.
 pub(crate) fn verify(data: &Path) {
     let output = Command::new(CREDITBANK)
