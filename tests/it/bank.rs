@@ -113,6 +113,7 @@ impl Bank {
     ) -> Bank {
         let mut config = server::Config {
             listen: "127.0.0.1:0".parse().unwrap(),
+            http: server::config::Http::off(),
             data_dir: dir.path().join("store"),
             ..server::Config::default()
         };
@@ -131,6 +132,12 @@ impl Bank {
     /// Where it listens.
     pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.running.local_addr()
+    }
+
+    /// Where it answers for metrics and health.
+    pub(crate) fn http(&self) -> std::net::SocketAddr {
+        let http = self.running.http_addr();
+        http.expect("the bank was configured with the port")
     }
 
     /// Stops the server, does something to its data, and starts it again.

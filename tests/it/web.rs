@@ -28,6 +28,7 @@ const TEXT: &str = "application/grpc-web-text+proto";
 async fn server(dir: &std::path::Path) -> server::Running {
     let mut config = server::Config {
         listen: "127.0.0.1:0".parse().unwrap(),
+        http: server::config::Http::off(),
         data_dir: dir.join("store"),
         ..server::Config::default()
     };

@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use server::config::Http;
 use server::{Config, Running};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,6 +25,12 @@ pub(crate) fn settings(args: &ServeArgs) -> Result<Config, Failure> {
     };
     if let Some(listen) = args.listen {
         config.listen = listen;
+    }
+    if let Some(http) = args.http {
+        config.http.listen = http.0;
+    }
+    if let Some(form) = args.log_format {
+        config.log_format = form;
     }
     if let Some(data) = &args.data {
         config.data_dir.clone_from(data);
@@ -51,6 +58,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, Failure> {
 pub(crate) async fn start_for_demo(dir: &Path) -> Result<Running, Failure> {
     let config = Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        http: Http::off(),
         data_dir: dir.to_owned(),
         ..Config::default()
     };

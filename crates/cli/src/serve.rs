@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
+use server::config::LogFormat;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::ServeArgs;
@@ -41,11 +42,15 @@ pub(crate) async fn demo_store(dir: &Path) -> Result<ExitCode, Failure> {
 }
 
 async fn until_told(config: server::Config) -> Result<ExitCode, Failure> {
-    log_to_stderr(&config.log_level)?;
+    log_to_stderr(&config)?;
     let data = config.data_dir.display().to_string();
     let mut running = host::start(config).await?;
+    let watching = match running.http_addr() {
+        Some(http) => format!("metrics and health on http://{http}; "),
+        None => String::new(),
+    };
     output::note(&format!(
-        "serving {data} on http://{}; Ctrl-C stops",
+        "serving {data} on http://{}; {watching}Ctrl-C stops",
         running.local_addr()
     ));
     tokio::select! {
@@ -64,16 +69,20 @@ async fn until_told(config: server::Config) -> Result<ExitCode, Failure> {
 }
 
 /// The log goes to standard error. `RUST_LOG` stands above the settings.
-fn log_to_stderr(level: &str) -> Result<(), Failure> {
+fn log_to_stderr(config: &server::Config) -> Result<(), Failure> {
+    let level = &config.log_level;
     let filter = match EnvFilter::try_from_default_env() {
         Ok(filter) => filter,
         Err(_) => EnvFilter::try_new(level)
             .map_err(|error| Failure::Usage(format!("log_level = \"{level}\": {error}")))?,
     };
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     Ok(())
 }

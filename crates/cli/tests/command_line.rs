@@ -196,6 +196,12 @@ const MISTAKES: &[(&[&str], &str)] = &[
         "say ADDRESS:PORT, such as 127.0.0.1:7410; no names",
     ),
     (
+        &["serve", "--http", "localhost:7411"],
+        "say ADDRESS:PORT, such as 127.0.0.1:7411, or off; no names",
+    ),
+    (&["serve", "--http", "0.0.0.0:7411"], "is not a loopback"),
+    (&["serve", "--log-format", "xml"], "say text or json"),
+    (
         &["institution", "list", "--as", "root"],
         "say operator, auditor, institution:ID or learner:HANDLE",
     ),
@@ -289,4 +295,14 @@ fn the_settings_that_are_printed_read_back() {
         "--print-config",
     ]);
     assert!(text(&moved.stdout).contains("listen = \"127.0.0.1:1\""));
+    let watched = run(&[
+        "serve",
+        "--http",
+        "off",
+        "--log-format",
+        "json",
+        "--print-config",
+    ]);
+    assert!(text(&watched.stdout).contains("listen = \"off\""));
+    assert!(text(&watched.stdout).contains("log_format = \"json\""));
 }

@@ -4,6 +4,7 @@
 //! [`Fs`], so that every crash point can be tried in [`SimFs`] and judged by the verifier.
 
 mod atomic;
+mod machine;
 mod os;
 mod sim;
 
@@ -11,6 +12,7 @@ use std::io;
 use std::path::Path;
 
 pub use atomic::{make_dir, read_exact_at, read_file, write_atomic};
+pub use machine::{FileSystem, Space, lock_holder, space};
 pub use os::{OsFile, OsFs, OsLock};
 pub use sim::{Effect, Op, SECTOR_BYTES, SimFile, SimFs, SimLock, Survivors};
 

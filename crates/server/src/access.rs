@@ -104,6 +104,12 @@ pub fn allowed(call: &str) -> Option<&'static [Role]> {
         .map(|found| TABLE[found].1)
 }
 
+/// A call by the name that the table has for it; `None` for a call that is unknown.
+pub(crate) fn known(call: &str) -> Option<&'static str> {
+    let found = TABLE.binary_search_by_key(&call, |(known, _)| known);
+    found.ok().map(|found| TABLE[found].0)
+}
+
 /// Who calls, if they may make this call. `path` is that of the request, `/package.Service/Method`.
 ///
 /// # Errors

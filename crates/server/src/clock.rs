@@ -75,20 +75,21 @@ impl Clock {
     pub fn now(&self) -> Result<Timestamp, ClockJumped> {
         let read = self.source.read();
         let mut believed = lock(&self.believed);
-        let passed = read.monotonic.saturating_sub(believed.monotonic);
-        let expected = believed.wall.saturating_add(passed);
-        let by = read.wall.abs_diff(expected);
-        if by > JUMP_MAX {
-            return Err(ClockJumped {
-                by,
-                forward: read.wall > expected,
-            });
+        if let Some(jumped) = believed.parted_from(read) {
+            return Err(jumped);
         }
         // Two threads may come here out of order; the later reading stays.
         if read.monotonic >= believed.monotonic {
             *believed = read;
         }
         Ok(timestamp(read.wall))
+    }
+
+    /// By how much the wall clock has jumped, if a commit would be refused for it now.
+    #[must_use]
+    pub fn jumped(&self) -> Option<ClockJumped> {
+        let believed = *lock(&self.believed);
+        believed.parted_from(self.source.read())
     }
 
     /// The wall clock as it stands, jumped or not, for what is never recorded.
@@ -151,6 +152,19 @@ struct Reading {
     wall: Duration,
     /// Since the clock was made.
     monotonic: Duration,
+}
+
+impl Reading {
+    /// How far a later reading is from what this one lets expect, if too far to be believed.
+    fn parted_from(self, later: Reading) -> Option<ClockJumped> {
+        let passed = later.monotonic.saturating_sub(self.monotonic);
+        let expected = self.wall.saturating_add(passed);
+        let by = later.wall.abs_diff(expected);
+        (by > JUMP_MAX).then_some(ClockJumped {
+            by,
+            forward: later.wall > expected,
+        })
+    }
 }
 
 impl Source {
@@ -223,6 +237,7 @@ mod tests {
             forward: true,
         };
         assert_eq!(clock.now(), Err(jumped));
+        assert_eq!(clock.jumped(), Some(jumped));
         assert_eq!(clock.wall(), after(301));
         assert!(
             jumped
@@ -230,6 +245,7 @@ mod tests {
                 .starts_with("the wall clock jumped by 301 s ahead")
         );
         hands.set_wall(after(1));
+        assert_eq!(clock.jumped(), None);
         assert_eq!(clock.now(), Ok(after(1)));
         hands.set_wall(Timestamp(0));
         assert!(matches!(

@@ -13,9 +13,11 @@ use serde::Deserialize;
 use crate::limits::{Limits, StreamLimits};
 
 mod sections;
+mod watching;
 mod web;
 
 pub use sections::{RequestLimits, Storage, Streams, Transport, Writer};
+pub use watching::{Http, LogFormat};
 pub use web::Web;
 
 /// Everything that can be set.
@@ -28,6 +30,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What is logged, as `tracing` filter directives.
     pub log_level: String,
+    /// The form of the log.
+    pub log_format: LogFormat,
+    /// The port for metrics and health.
+    pub http: Http,
     /// The log on disk.
     pub storage: Storage,
     /// The one writer.
@@ -48,6 +54,8 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7410)),
             data_dir: PathBuf::from("ledger-data/store"),
             log_level: "info".to_owned(),
+            log_format: LogFormat::default(),
+            http: Http::default(),
             storage: Storage::default(),
             writer: Writer::default(),
             limits: RequestLimits::default(),
@@ -88,6 +96,15 @@ pub enum ConfigError {
          anyone who reaches the server could act as the operator; use 127.0.0.1 or [::1]"
     )]
     NotLoopback {
+        /// Which address.
+        listen: SocketAddr,
+    },
+    /// The address for metrics and health could be reached from elsewhere.
+    #[error(
+        "http.listen = \"{listen}\" is not a loopback address: metrics are open to whoever reaches them; use \
+         127.0.0.1 or [::1], or \"off\""
+    )]
+    HttpNotLoopback {
         /// Which address.
         listen: SocketAddr,
     },
@@ -155,6 +172,7 @@ impl Config {
                 listen: self.listen,
             });
         }
+        self.http.check()?;
         self.storage.check()?;
         self.writer.check()?;
         self.limits.check()?;
@@ -197,6 +215,7 @@ impl Config {
         let listen = self.listen;
         let data_dir = quoted(&self.data_dir.to_string_lossy());
         let log_level = quoted(&self.log_level);
+        let log_format = self.log_format.word();
         let head = format!(
             r#"# Configuration of the credit bank's server. What is left out keeps the value shown here.
 
@@ -207,9 +226,12 @@ listen = "{listen}"
 data_dir = {data_dir}
 # error, warn, info, debug or trace, also for parts: "info,creditbank_server=debug".
 log_level = {log_level}
+# text for people, json for programs: one object a line.
+log_format = "{log_format}"
 "#
         );
         let sections = [
+            self.http.to_toml(),
             self.storage.to_toml(),
             self.writer.to_toml(),
             self.limits.to_toml(),
@@ -243,6 +265,8 @@ mod tests {
         other.listen = "[::1]:0".parse().unwrap();
         other.data_dir = PathBuf::from("/srv/credit \"bank\"");
         other.log_level = "warn".to_owned();
+        other.log_format = LogFormat::Json;
+        other.http = Http::off();
         other.storage.segment_bytes = 1 << 20;
         other.writer.state_facts_max = 5_000;
         other.limits.batch_records_max = 10;
@@ -267,8 +291,10 @@ mod tests {
             "[::]:7410",
             "[::ffff:127.0.0.1]:1",
         ] {
-            let said = refused(&format!("listen = \"{listen}\""));
-            assert!(said.contains("not a loopback address"), "{said}");
+            for section in ["", "[http]\n"] {
+                let said = refused(&format!("{section}listen = \"{listen}\""));
+                assert!(said.contains("not a loopback address"), "{said}");
+            }
         }
     }
 
@@ -280,6 +306,17 @@ mod tests {
             "limits.batch_records_max = 1001 is out of bounds: from 1 to 1000"
         );
         assert!(refused("[limits]\nmessage_bytes_max = 8388608").contains("4194304"));
+    }
+
+    #[test]
+    fn the_port_for_metrics_may_be_off() {
+        for none in ["", "off"] {
+            let config = Config::parse(&format!("[http]\nlisten = \"{none}\"")).unwrap();
+            assert_eq!(config.http.listen, None);
+        }
+        let said = refused("[http]\nlisten = \"localhost\"");
+        assert!(said.contains("no address and port"), "{said}");
+        assert!(refused("log_format = \"xml\"").contains("log_format"));
     }
 
     #[test]

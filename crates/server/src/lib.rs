@@ -10,8 +10,11 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod from_proto;
+mod http;
 pub mod identity;
 pub mod limits;
+mod metrics;
+mod ready;
 pub mod reference;
 mod run;
 pub mod services;
@@ -21,4 +24,5 @@ mod transport;
 mod web;
 
 pub use config::{Config, ConfigError};
+pub use metrics::Measured;
 pub use run::{Recovery, Running, StartError, Store, start};

@@ -2,11 +2,11 @@
 //!
 //! Apart from the services because only here files, threads and sockets are joined.
 //!
-//! Order, up: socket -> log recovered -> engine -> views -> the thread that follows the log -> services.
+//! Order, up: sockets -> log recovered -> engine -> views -> the thread that follows the log -> services and the HTTP port.
 //! Nothing is answered before all of it is there. A crash in between leaves what a crash at any other
 //! time leaves.
 //!
-//! Order, down: no new connections -> requests finish, within a deadline -> the writer ends -> the views
+//! Order, down: no new connections and no HTTP port -> requests finish, within a deadline -> the writer ends -> the views
 //! are marked -> the log marks its head and closes. A kill in between costs the next start a replay.
 
 use std::io;
@@ -28,6 +28,8 @@ use crate::causes::chain;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::engine::{self, Engine, EngineFault, LedgerKeys, WriterOptions};
+use crate::http;
+use crate::metrics::{Measured, Metrics};
 use crate::reference;
 use crate::services::{Context, Registries, Streams};
 use crate::transport;
@@ -36,7 +38,7 @@ use crate::transport;
 const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 
 /// The store that a server runs on.
-pub type Store = LogStore<OsFs>;
+pub type Store = Measured<LogStore<OsFs>>;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +49,18 @@ pub enum StartError {
     /// The address is not to be had.
     #[error("cannot listen on {listen}")]
     Listen {
+        /// Which address.
+        listen: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The address for metrics and health is not to be had.
+    #[error(
+        "cannot listen on {listen} for metrics and health; name another address with --http ADDRESS:PORT, or \
+         turn them off with --http off"
+    )]
+    Http {
         /// Which address.
         listen: SocketAddr,
         /// Why.
@@ -99,6 +113,7 @@ pub struct Recovery {
 /// A server that runs.
 pub struct Running {
     local_addr: SocketAddr,
+    http_addr: Option<SocketAddr>,
     recovery: Recovery,
     stop_timeout: Duration,
     stop: watch::Sender<bool>,
@@ -107,6 +122,7 @@ pub struct Running {
     engine: Arc<Engine<Store>>,
     views: Arc<Views>,
     follower: Follower,
+    watching: Option<JoinHandle<()>>,
 }
 
 /// Starts a server.
@@ -121,9 +137,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let local_addr = listener.local_addr().map_err(listen)?;
+    let http_listener = listen_http(&config).await?;
+    let http_addr = http_listener.as_ref().map(|(_, address)| *address);
 
     let (store, log) = open_store(&config).await?;
-    let store = Arc::new(store);
+    let metrics = Arc::new(Metrics::new());
+    let store = Arc::new(Measured::new(store, Arc::clone(&metrics)));
     let clock = Arc::new(Clock::system());
     let vocabulary = reference::opening_actions();
     let (engine, ledger) = Engine::open(
@@ -135,12 +154,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     .await?;
     let engine = Arc::new(engine);
 
-    let (dir, ledger_id) = (config.data_dir.join("views"), engine.ledger_id());
-    let (secret, options) = (engine.secret().clone(), views::Options::default());
-    let open = move || Views::open(&dir, ledger_id, secret, options);
-    let (views, views_opened) = tokio::task::spawn_blocking(open)
-        .await
-        .map_err(StartError::CutOff)??;
+    let (views, views_opened) = open_views(&config, &engine).await?;
     let views = Arc::new(views);
     let follower =
         Follower::start(Arc::clone(&store), Arc::clone(&views)).map_err(StartError::Thread)?;
@@ -156,6 +170,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         ledger = ?recovery.ledger,
         views = ?recovery.views,
         %local_addr,
+        http_addr = http_addr.map(tracing::field::display),
         "started"
     );
     let (stop, stopping) = watch::channel(false);
@@ -167,12 +182,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         limits: config.limits(),
         in_flight: Semaphore::new(config.writer.queue_commands_max),
         in_flight_max: config.writer.queue_commands_max,
+        metrics,
         streams: Streams::new(config.stream_limits(), stopping.clone()),
     });
-    let serving = transport::serve(&config, listener, context, stopping)?;
+    let watched = http::Watched::new(&config, Arc::clone(&context));
+    let serving = transport::serve(&config, listener, context, stopping.clone())?;
+    let watching = http_listener.map(|(listener, _)| http::serve(listener, watched, stopping));
     let stop_timeout = config.stop_timeout();
     Ok(Running {
         local_addr,
+        http_addr,
         recovery,
         stop_timeout,
         stop,
@@ -181,6 +200,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         engine,
         views,
         follower,
+        watching,
     })
 }
 
@@ -189,6 +209,12 @@ impl Running {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Where it answers for metrics and health, if it does.
+    #[must_use]
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http_addr
     }
 
     /// What starting found.
@@ -213,9 +239,14 @@ impl Running {
             engine,
             views,
             follower,
+            watching,
             ..
         } = self;
         stop.send_replace(true);
+        if let Some(watching) = watching {
+            // It holds nothing that has to end well.
+            let _ = watching.await;
+        }
         if !serving.is_finished()
             && tokio::time::timeout(self.stop_timeout, &mut serving)
                 .await
@@ -254,7 +285,7 @@ fn close_store(store: Arc<Store>) {
     let Some(store) = Arc::into_inner(store) else {
         return;
     };
-    if let Err(error) = store.close() {
+    if let Err(error) = store.into_inner().close() {
         tracing::warn!(fault = chain(&error), "the log was not closed");
     }
 }
@@ -272,7 +303,17 @@ fn warn_of_torn_tail(log: &RecoveryReport) {
     }
 }
 
-async fn open_store(config: &Config) -> Result<(Store, RecoveryReport), StartError> {
+async fn listen_http(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(listen) = config.http.listen else {
+        return Ok(None);
+    };
+    let refused = |source| StartError::Http { listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok(Some((listener, address)))
+}
+
+async fn open_store(config: &Config) -> Result<(LogStore<OsFs>, RecoveryReport), StartError> {
     let dir = config.data_dir.clone();
     let storage = &config.storage;
     let options = store_log::Options {
@@ -293,6 +334,19 @@ async fn open_store(config: &Config) -> Result<(Store, RecoveryReport), StartErr
     tokio::task::spawn_blocking(open)
         .await
         .map_err(StartError::CutOff)?
+}
+
+async fn open_views(
+    config: &Config,
+    engine: &Engine<Store>,
+) -> Result<(Views, views::Opened), StartError> {
+    let (dir, ledger_id) = (config.data_dir.join("views"), engine.ledger_id());
+    let (secret, options) = (engine.secret().clone(), views::Options::default());
+    let open = move || Views::open(&dir, ledger_id, secret, options);
+    let opened = tokio::task::spawn_blocking(open)
+        .await
+        .map_err(StartError::CutOff)?;
+    Ok(opened?)
 }
 
 fn writer_options(config: &Config) -> WriterOptions {

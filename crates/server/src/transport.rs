@@ -30,6 +30,7 @@ use tonic_reflection::pb::{v1, v1alpha};
 use crate::access::{Answer, guarded, refused};
 use crate::causes::chain;
 use crate::config::Config;
+use crate::metrics::Counted;
 use crate::run::StartError;
 use crate::services::{Accounts, Audit, Context, Learners, Records, RegistryCalls};
 use crate::web::{Origins, for_browsers};
@@ -60,6 +61,7 @@ pub(crate) fn serve<S: EventStore>(
     let (reporter, health) = tonic_health::server::health_reporter();
     tokio::spawn(report_health(reporter, context.engine.stopped()));
 
+    let metrics = Arc::clone(&context.metrics);
     let max = config.limits.message_bytes_max;
     let origins = Origins::new(&config.web);
     let records = Records(Arc::clone(&context));
@@ -77,6 +79,10 @@ pub(crate) fn serve<S: EventStore>(
         reflection_alpha,
         message_bytes_max: max,
         origins: origins.clone(),
+    };
+    let routes = Counted {
+        service: routes,
+        metrics,
     };
     let routes = for_browsers(&origins, routes);
     let server = bounded(config);

@@ -12,6 +12,7 @@ use api::v1::learner_reference::Reference;
 use api::v1::learner_service_client::LearnerServiceClient;
 use api::v1::record_service_client::RecordServiceClient;
 use api::v1::registry_service_client::RegistryServiceClient;
+use creditbank_server::config::Http;
 use creditbank_server::{Config, Running};
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -24,6 +25,7 @@ async fn started(dir: &std::path::Path) -> (Running, Channel) {
         ..Config::default()
     };
     config.listen.set_port(0);
+    config.http = Http::off();
     config.storage.segment_bytes = 1 << 20;
     config.limits.message_bytes_max = 64 << 10;
     config.limits.batch_records_max = 10;
@@ -538,6 +540,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     };
     let second = creditbank_server::start(Config {
         listen: ([127, 0, 0, 1], 0).into(),
+        http: Http::off(),
         ..locked
     })
     .await;

@@ -44,6 +44,7 @@ pub use account::AccountBalance;
 pub use fault::{ViewsFault, Why};
 pub use follow::follow;
 pub use history::History;
+pub use mark::VERSION as FORMAT;
 pub use pending::Page as PendingPage;
 pub use search::{Candidates, Search};
 pub use views::{Opened, Options, Views};

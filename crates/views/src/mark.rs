@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::{ViewsFault, Why};
 
 /// Version of everything in the directory. Raised with any change to a tree's keys or values.
-pub(crate) const VERSION: u32 = 2;
+pub const VERSION: u32 = 2;
 
 const NAME: &str = "mark";
 const MAGIC: [u8; 4] = *b"CBVW";

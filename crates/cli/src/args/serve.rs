@@ -8,7 +8,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use server::config::LogFormat;
+
 use super::value;
+use super::value::Http;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -18,9 +21,13 @@ Examples:
   creditbank serve --listen 127.0.0.1:7500 --data /srv/creditbank
   creditbank serve --print-config > creditbank.toml   every setting with its default
   creditbank serve --config creditbank.toml
+  creditbank serve --http off                         without metrics and health
+  creditbank serve --log-format json 2> creditbank.log
+  curl http://127.0.0.1:7411/readyz                   is it ready? /healthz, /metrics: docs/operations.md
 
 The first start on an empty directory opens a new ledger. Ctrl-C or SIGTERM stops cleanly. Set RUST_LOG=debug \
-to see more. The server listens on this machine only: it does not check who calls yet.")]
+to see more, RUST_LOG=info,creditbank_server=debug to see more of the server alone; nothing in the log is about \
+a person. The server listens on this machine only: it does not check who calls yet.")]
 pub(crate) struct ServeArgs {
     /// Settings in TOML
     #[arg(long, value_name = "FILE")]
@@ -28,6 +35,13 @@ pub(crate) struct ServeArgs {
     /// Address and port to listen on, of this machine only; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = value::listen)]
     pub(crate) listen: Option<SocketAddr>,
+    /// Address and port of /metrics, /healthz and /readyz, of this machine only; `off` for none [default:
+    /// 127.0.0.1:7411]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = value::http)]
+    pub(crate) http: Option<Http>,
+    /// Form of the log on standard error: text or json [default: text]
+    #[arg(long, value_name = "FORM", value_parser = value::log_format)]
+    pub(crate) log_format: Option<LogFormat>,
     /// Directory of the ledger
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

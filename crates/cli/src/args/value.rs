@@ -10,6 +10,7 @@ use api::v1;
 use ledger::EventKind;
 
 pub(crate) use client::Identity;
+use server::config::LogFormat;
 
 /// Checks an institution's id: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 pub(crate) fn institution_id(text: &str) -> Result<String, String> {
@@ -48,6 +49,26 @@ const KIND_PREFIX: &str = "EVENT_KIND_";
 pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "say ADDRESS:PORT, such as 127.0.0.1:7410; no names".to_owned())
+}
+
+/// Where metrics and health are served, if they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Http(pub(crate) Option<SocketAddr>);
+
+/// An address for metrics and health, or `off`.
+pub(crate) fn http(text: &str) -> Result<Http, String> {
+    let refused = |_| "say ADDRESS:PORT, such as 127.0.0.1:7411, or off; no names".to_owned();
+    server::config::Http::address(text)
+        .map(Http)
+        .map_err(refused)
+}
+
+/// A form of the log.
+pub(crate) fn log_format(text: &str) -> Result<LogFormat, String> {
+    [LogFormat::Text, LogFormat::Json]
+        .into_iter()
+        .find(|form| form.word() == text)
+        .ok_or_else(|| "say text or json".to_owned())
 }
 
 /// A student number: `INSTITUTION:NUMBER`.

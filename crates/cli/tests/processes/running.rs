@@ -46,7 +46,8 @@ impl Server {
     /// Starts a server and waits until it answers.
     pub(crate) async fn start(data: &Path, port: u16) -> Server {
         let child = Command::new(CREDITBANK)
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(["--http", "off", "--data"])
             .arg(data)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

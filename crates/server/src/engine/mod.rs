@@ -35,7 +35,7 @@ use ledger::{
 use store::EventStore;
 use tokio::sync::{mpsc, watch};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockJumped};
 use cache::LearnerCache;
 pub use execute::Prepared;
 pub use fault::EngineFault;
@@ -271,6 +271,12 @@ impl<S: EventStore> Engine<S> {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.wall()
+    }
+
+    /// By how much the clock has jumped, while commits are refused for it.
+    #[must_use]
+    pub fn clock_jumped(&self) -> Option<ClockJumped> {
+        self.inner.clock.jumped()
     }
 
     /// A fresh learner handle.

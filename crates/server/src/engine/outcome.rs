@@ -25,7 +25,7 @@ impl Mode {
         matches!(self, Self::Atomic | Self::ValidateAtomic)
     }
 
-    pub(super) fn validates(self) -> bool {
+    pub(crate) fn validates(self) -> bool {
         matches!(self, Self::ValidateEach | Self::ValidateAtomic)
     }
 }

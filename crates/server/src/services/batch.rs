@@ -59,7 +59,7 @@ pub(super) struct Slots(Vec<(String, Option<Handle>, Option<Explanation>)>);
 
 impl Batch {
     /// The commands of the items that could be read, and a place for each item.
-    pub(super) fn of(caller: &Caller, items: Vec<Item>) -> Self {
+    fn of(caller: &Caller, items: Vec<Item>) -> Self {
         let mut commands = Vec::with_capacity(items.len());
         let mut slots = Vec::with_capacity(items.len());
         for item in items {
@@ -115,6 +115,14 @@ impl<S: EventStore> Context<S> {
         Ok(())
     }
 
+    /// The items as a batch; those that could not be read are counted as rejected.
+    pub(super) fn taken(&self, caller: &Caller, items: Vec<Item>) -> Batch {
+        for refusal in items.iter().filter_map(|item| item.action.as_ref().err()) {
+            self.metrics.rejection(refusal.reason);
+        }
+        Batch::of(caller, items)
+    }
+
     /// Carries a batch out.
     pub(super) async fn batch(
         &self,
@@ -126,7 +134,7 @@ impl<S: EventStore> Context<S> {
         if unread && manner.atomic {
             return Ok(items.into_iter().map(not_attempted).collect());
         }
-        let (commands, slots) = Batch::of(caller, items).parts();
+        let (commands, slots) = self.taken(caller, items).parts();
         let outcomes = match commands.is_empty() {
             true => Vec::new(),
             false => self.execute(commands, manner.mode()).await?,

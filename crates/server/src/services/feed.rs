@@ -76,6 +76,14 @@ impl Streams {
         }
     }
 
+    /// How many are open, and how many may be.
+    pub(crate) fn open_count(&self) -> (u64, u64) {
+        let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let max = self.limits.open_max;
+        let open = max.saturating_sub(self.places.available_permits());
+        (wide(open), wide(max))
+    }
+
     /// Opens a stream, unless too many are open.
     pub(super) fn open<T>(&self) -> Result<(Feed<T>, Answers<T>), Status> {
         let place = Arc::clone(&self.places).try_acquire_owned();

@@ -154,7 +154,7 @@ impl<S: EventStore> Reading<S> {
             room = room => room,
         };
         Ok(Taken {
-            batch: Batch::of(&self.caller, items),
+            batch: self.records.0.taken(&self.caller, items),
             bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
             room,
         })
@@ -259,6 +259,7 @@ async fn record<S: EventStore>(
         let outcomes = context.engine.execute_prepared(prepared, Mode::Each).await;
         drop(permit);
         let outcomes = outcomes.map_err(|fault| Over::Refused(status::faulted(&fault)))?;
+        context.metrics.outcomes(&outcomes, false);
         let mut outcomes = outcomes.into_iter();
         for (slots, n_commands) in requests {
             let own = outcomes.by_ref().take(n_commands).collect();

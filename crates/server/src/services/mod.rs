@@ -37,6 +37,7 @@ use views::{History, Views};
 use crate::engine::{self, Done, Engine, EngineFault, Mode, Outcome, Refused};
 use crate::identity::Identity;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::status::{self, Explanation};
 
 pub use accounts::Accounts;
@@ -66,6 +67,8 @@ pub struct Context<S> {
     pub in_flight: Semaphore,
     /// How many permits there are in all.
     pub in_flight_max: usize,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// Streams, open ones and those that may be.
     pub streams: Streams,
 }
@@ -106,10 +109,18 @@ impl<S: EventStore> Context<S> {
     /// Carries commands out, unless too many are in flight.
     async fn execute(&self, commands: Vec<Command>, mode: Mode) -> Result<Vec<Outcome>, Status> {
         let _permit = self.enter(commands.len())?;
-        self.engine
-            .execute(commands, mode)
-            .await
-            .map_err(|fault| status::faulted(&fault))
+        let outcomes = self.engine.execute(commands, mode).await;
+        let outcomes = outcomes.map_err(|fault| status::faulted(&fault))?;
+        self.metrics.outcomes(&outcomes, mode.validates());
+        Ok(outcomes)
+    }
+
+    /// How many commands are in flight, and how many may be.
+    pub(crate) fn in_flight(&self) -> (u64, u64) {
+        let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let in_flight = self.in_flight_max;
+        let free = self.in_flight.available_permits();
+        (wide(in_flight.saturating_sub(free)), wide(in_flight))
     }
 
     /// Room for that many commands; refused rather than waited for, so that memory stays bounded.
