@@ -41,9 +41,8 @@ fn value<'a>(metrics: &'a str, sample: &str) -> Option<&'a str> {
 
 /// A bank whose port for metrics and health is open, with the institution `uni` and its student S1.
 async fn watched() -> Bank {
-    let listen = Some("127.0.0.1:0".parse().unwrap());
     let bank = Bank::start_configured(tempfile::tempdir().unwrap(), |config| {
-        config.http.listen = listen;
+        config.http.listen = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
     bank.institution("uni", vec![Scope::default()]).await;

@@ -24,5 +24,6 @@ mod transport;
 mod web;
 
 pub use config::{Config, ConfigError};
-pub use metrics::Measured;
+pub use metrics::{Measured, Metrics};
 pub use run::{Recovery, Running, StartError, Store, start};
+pub use views::{FORMAT as VIEWS_FORMAT, Left as ViewsLeft, look as look_at_views};

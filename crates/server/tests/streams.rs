@@ -165,6 +165,7 @@ impl Bank {
             },
             in_flight: Semaphore::new(1_000),
             in_flight_max: 1_000,
+            metrics: Arc::default(),
             streams: Streams::new(limits, stopping),
         };
         let bank = Bank {

@@ -64,26 +64,19 @@ pub(crate) type Sink<'a> = dyn FnMut(Item) -> Result<(), Hangup> + 'a;
 
 /// Reads the whole log.
 pub(crate) fn read_log<F: Fs>(fs: &F, dir: &Directory, sink: &mut Sink<'_>) -> Result<(), Stop> {
-    let mut judge = Judge {
-        sink,
-        head: Head::EMPTY,
-        held: None,
-        after_bad: false,
-        is_behind: false,
-    };
-    let mut number = 0;
-    let mut bytes_before = 0;
-    for (segment, is_last) in with_last(&dir.segments) {
-        judge.check(
-            judge.here(segment.number, 0),
-            must::segment_numbers_have_no_gap(number, segment.number),
-        )?;
-        judge.segment(fs, segment, is_last, bytes_before)?;
-        number = segment.number.saturating_add(1);
-        bytes_before = bytes_before.saturating_add(segment.len);
-        (judge.sink)(Item::Read(bytes_before))?;
-    }
-    judge.end()
+    let judge = Judge::after(Head::EMPTY, sink);
+    judge.segments(fs, &dir.segments, 0)
+}
+
+/// Reads the last segments of a log, the first of which continues `head`.
+pub(crate) fn read_segments<F: Fs>(
+    fs: &F,
+    segments: &[SegmentFile],
+    head: Head,
+    sink: &mut Sink<'_>,
+) -> Result<(), Stop> {
+    let number = segments.first().map_or(0, |first| first.number);
+    Judge::after(head, sink).segments(fs, segments, number)
 }
 
 fn with_last(segments: &[SegmentFile]) -> impl Iterator<Item = (&SegmentFile, bool)> {
@@ -103,6 +96,38 @@ struct Judge<'a, 'b> {
     after_bad: bool,
     /// Whether this segment's header lies before the head: then its blocks are old ones.
     is_behind: bool,
+}
+
+impl<'a, 'b> Judge<'a, 'b> {
+    fn after(head: Head, sink: &'a mut Sink<'b>) -> Self {
+        Judge {
+            sink,
+            head,
+            held: None,
+            after_bad: false,
+            is_behind: false,
+        }
+    }
+
+    fn segments<F: Fs>(
+        mut self,
+        fs: &F,
+        segments: &[SegmentFile],
+        mut number: u64,
+    ) -> Result<(), Stop> {
+        let mut bytes_before = 0;
+        for (segment, is_last) in with_last(segments) {
+            self.check(
+                self.here(segment.number, 0),
+                must::segment_numbers_have_no_gap(number, segment.number),
+            )?;
+            self.segment(fs, segment, is_last, bytes_before)?;
+            number = segment.number.saturating_add(1);
+            bytes_before = bytes_before.saturating_add(segment.len);
+            (self.sink)(Item::Read(bytes_before))?;
+        }
+        self.end()
+    }
 }
 
 impl Judge<'_, '_> {

@@ -68,7 +68,7 @@ pub struct Context<S> {
     /// How many permits there are in all.
     pub in_flight_max: usize,
     /// What is counted.
-    pub(crate) metrics: Arc<Metrics>,
+    pub metrics: Arc<Metrics>,
     /// Streams, open ones and those that may be.
     pub streams: Streams,
 }
