@@ -43,7 +43,7 @@ impl Row {
 
 enum Format {
     Csv(Box<CsvRows>),
-    Json(JsonRows),
+    Json(Box<JsonRows>),
 }
 
 /// Rows of a file, after its header.
@@ -69,7 +69,7 @@ impl Rows {
             Layout::Csv(delimiter) => delimiter,
             Layout::Json => {
                 return Ok(Self {
-                    format: Format::Json(JsonRows::new(text)),
+                    format: Format::Json(Box::new(JsonRows::new(text))),
                     columns: wanted.to_vec(),
                 });
             }
