@@ -143,15 +143,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (store, log) = open_store(&config).await?;
     let metrics = Arc::new(Metrics::new());
     let store = Arc::new(Measured::new(store, Arc::clone(&metrics)));
-    let clock = Arc::new(Clock::system());
-    let vocabulary = reference::opening_actions();
-    let (engine, ledger) = Engine::open(
-        Arc::clone(&store),
-        clock,
-        writer_options(&config),
-        vocabulary,
-    )
-    .await?;
+    let (clock, vocabulary) = (Arc::new(Clock::system()), reference::opening_actions());
+    let options = writer_options(&config);
+    let (engine, ledger) = Engine::open(Arc::clone(&store), clock, options, vocabulary).await?;
     let engine = Arc::new(engine);
 
     let (views, views_opened) = open_views(&config, &engine).await?;
