@@ -7,6 +7,7 @@ mod account;
 mod args;
 mod bulk;
 mod demo;
+mod doctor;
 mod error;
 mod following;
 mod head;
@@ -87,6 +88,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(global, args).await,
         Command::Verify(args) => judge::run(global, args),
+        Command::Doctor(args) => doctor::run(global, args).await,
         Command::Head(at) => head::run(global, at).await,
         Command::Institution(command) => institution::run(global, command).await,
         Command::Learner(command) => learner::run(global, command).await,

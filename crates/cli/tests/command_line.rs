@@ -53,6 +53,7 @@ const COMMANDS: &[&str] = &[
     "log follow",
     "head",
     "verify",
+    "doctor",
 ];
 
 /// A port on which nobody listens: it is one of those that the system never gives out.

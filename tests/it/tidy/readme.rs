@@ -43,6 +43,7 @@ fn links_lead_somewhere() {
         "ARCHITECTURE.md",
         "ledger-data/README.md",
         "docs/clients/README.md",
+        "docs/operations.md",
     ];
     for document in documents {
         let base = root().join(document);

@@ -5,6 +5,7 @@
 
 mod account;
 mod at;
+mod doctor;
 mod follow;
 mod import;
 mod institution;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use account::{BalanceArgs, StatementArgs};
 pub(crate) use at::At;
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use follow::{FollowArgs, LogCommand, WatchArgs};
 pub(crate) use import::{Changed, Differing, ImportArgs, ImportInstitutions, Places};
 pub(crate) use institution::{
@@ -44,6 +46,7 @@ Examples:
   creditbank submit results.jsonl --institution hill-university
   creditbank import results.csv --mapping results.toml --institution hill-university
   creditbank balance --student hill-university:2020H-0409
+  creditbank doctor                                   is everything well? what to do if not
   creditbank verify ledger-data/store                 check the whole ledger, trusting no one
 
 Exit status: 0 done; 1 something was refused or found wrong; 2 could not run.";
@@ -144,4 +147,6 @@ pub(crate) enum Command {
     /// Check a ledger on disk against its own hashes and rules, without a server
     #[command(after_help = VERIFY)]
     Verify(verify::Args),
+    /// Look at a ledger, its disk, its clock and its server, and say what to do
+    Doctor(DoctorArgs),
 }

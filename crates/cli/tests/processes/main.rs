@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod doctor;
 mod following;
 mod importing;
 mod killed;
