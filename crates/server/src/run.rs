@@ -158,15 +158,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         ledger,
         views: views_opened,
     };
-    warn_of_torn_tail(&recovery.log);
-    tracing::info!(
-        size = recovery.log.head.size,
-        ledger = ?recovery.ledger,
-        views = ?recovery.views,
-        %local_addr,
-        http_addr = http_addr.map(tracing::field::display),
-        "started"
-    );
+    say_started(&recovery, local_addr, http_addr);
     let (stop, stopping) = watch::channel(false);
     let context = Arc::new(Context {
         engine: Arc::clone(&engine),
@@ -282,6 +274,18 @@ fn close_store(store: Arc<Store>) {
     if let Err(error) = store.into_inner().close() {
         tracing::warn!(fault = chain(&error), "the log was not closed");
     }
+}
+
+fn say_started(recovery: &Recovery, local_addr: SocketAddr, http_addr: Option<SocketAddr>) {
+    warn_of_torn_tail(&recovery.log);
+    tracing::info!(
+        size = recovery.log.head.size,
+        ledger = ?recovery.ledger,
+        views = ?recovery.views,
+        %local_addr,
+        http_addr = http_addr.map(tracing::field::display),
+        "started"
+    );
 }
 
 /// Says what a crash or a loss of power left behind, which is no harm.

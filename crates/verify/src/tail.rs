@@ -18,6 +18,7 @@ use crate::gathered::Gathered;
 use crate::invariants::{self as must, Tip};
 use crate::judge::{Item, Stop, read_segments};
 use crate::structure::Structure;
+use crate::width::offset;
 
 /// What the last part of a ledger holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Tail {
     pub records: u64,
     /// Of those, records without a body, which were not judged.
     pub erased: u64,
-    /// Bytes of the segments that were read.
+    /// Bytes of the blocks that were checked.
     pub bytes: u64,
     /// Bytes of the whole ledger's segments.
     pub bytes_total: u64,
@@ -74,9 +75,13 @@ pub fn tail<F: Fs>(fs: &F, dir: &Path, bytes: u64) -> Result<Tail, CouldNotRun> 
         event: false,
     };
     let mut torn = None;
+    let mut bytes: u64 = 0;
     let read = read_segments(fs, segments, start, &mut |item| {
         match item {
-            Item::Block(located) => walk.block(&examine::block(located, None, &wanted)),
+            Item::Block(located) => {
+                bytes = bytes.saturating_add(offset(located.block.encoded_len()));
+                walk.block(&examine::block(located, None, &wanted));
+            }
             Item::Finding(finding) => walk.out.find(finding),
             Item::Note(note) => torn = Some(note),
             // What is lost was reported as a finding where it should be.
@@ -87,15 +92,14 @@ pub fn tail<F: Fs>(fs: &F, dir: &Path, bytes: u64) -> Result<Tail, CouldNotRun> 
     if let Err(Stop::Failed(error)) = read {
         return Err(error);
     }
-    let sum = |files: &[SegmentFile]| files.iter().map(|file| file.len).sum();
     Ok(Tail {
         from: start.size,
         head: walk.structure.head,
         segments: u64::try_from(directory.segments.len()).unwrap_or(u64::MAX),
         records: walk.structure.counts.records,
         erased: walk.erased,
-        bytes: sum(segments),
-        bytes_total: sum(&directory.segments),
+        bytes,
+        bytes_total: directory.bytes(),
         recorded_at: walk.recorded_at,
         torn,
         findings_total: walk.out.findings.total(),

@@ -55,7 +55,7 @@ pub(super) fn versions() -> Check {
 pub(super) fn log(tail: &Tail, holder: &Holder) -> Check {
     let Head { size, .. } = tail.head;
     let found = format!(
-        "{size} records in {} segments of {} bytes together",
+        "{size} records; segments {}, {} bytes on disk",
         tail.segments, tail.bytes_total
     );
     match (&tail.torn, holder) {

@@ -88,7 +88,7 @@ async fn a_ledger_that_is_well() {
 ok       versions     creditbank #.#.#, rules #, segments #, views #
 ok       directory    there, and can be written
 ok       lock         no server has the ledger open
-ok       log          # records in # segments of # bytes together
+ok       log          # records; segments #, # bytes on disk
 ok       last records # from position # on: checksums, chains and commitments hold; earlier records, the rules and erasures are for `creditbank verify`
 ok       views        closed, up to date with # records
 ";
