@@ -50,9 +50,8 @@ async fn watched() -> Bank {
     bank
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn metrics_follow_what_was_done() {
-    let bank = watched().await;
+/// Records that are recorded, repeated, pending, rejected, refused and only validated.
+async fn submit_of_every_kind(bank: &Bank) {
     bank.submit(achievement("R-1")).await.unwrap();
     bank.submit(achievement("R-1")).await.unwrap();
     let pending = Achievement {
@@ -81,6 +80,12 @@ async fn metrics_follow_what_was_done() {
     let mut records = bank.records();
     let validated = records.submit_record(acting("institution:uni", validated));
     validated.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_follow_what_was_done() {
+    let bank = watched().await;
+    submit_of_every_kind(&bank).await;
     let size = bank.size().await;
 
     let found = metrics(&bank).await;
