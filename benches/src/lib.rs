@@ -4,6 +4,7 @@
 //! nothing), the size to run at, and medians.
 
 pub mod sample;
+pub mod postgres;
 
 use std::io;
 use std::path::Path;
