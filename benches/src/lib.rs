@@ -1,10 +1,24 @@
 //! Benchmarks that print ratios against a baseline in the same run.
 //!
-//! What they share: a file system that counts its syncs (a benchmark that does not sync measures
-//! nothing), the size to run at, and medians.
+//! What they share: servers as processes of their own ([`child`]), a baseline that only appends
+//! ([`raw_log`]) and one in SQL ([`postgres`]), callers ([`load`]), and how figures are made and shown
+//! ([`figures`]). A benchmark that does not sync measures nothing: syncs are counted and printed.
 
-pub mod sample;
+#![allow(
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures for people, and stops when anything fails"
+)]
+
+pub mod child;
+pub mod disk;
+pub mod figures;
+pub mod load;
+pub mod plot;
 pub mod postgres;
+pub mod raw_log;
+pub mod sample;
 
 use std::io;
 use std::path::Path;
@@ -117,11 +131,6 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 
 /// Things per second, for printing.
 #[must_use]
-#[allow(
-    clippy::as_conversions,
-    clippy::float_arithmetic,
-    reason = "figures for people"
-)]
 pub fn per_second(n: u64, time: Duration) -> f64 {
     n as f64 / time.as_secs_f64().max(1e-9)
 }

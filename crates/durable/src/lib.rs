@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub use atomic::{make_dir, read_exact_at, read_file, write_atomic};
 pub use machine::{FileSystem, Space, lock_holder, space};
-pub use os::{OsFile, OsFs, OsLock};
+pub use os::{OsFile, OsFs, OsLock, syncs};
 pub use sim::{Effect, Op, SECTOR_BYTES, SimFile, SimFs, SimLock, Survivors};
 
 /// How a file is opened.

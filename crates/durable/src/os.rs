@@ -6,8 +6,19 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{File, Fs, Mode};
+
+/// See [`syncs`].
+static SYNCS: AtomicU64 = AtomicU64::new(0);
+
+/// How many times this process has made written bytes durable through [`OsFs`] (fdatasync): what bounds
+/// how fast anything can be acknowledged.
+#[must_use]
+pub fn syncs() -> u64 {
+    SYNCS.load(Ordering::Relaxed)
+}
 
 /// The file system of the machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -96,6 +107,7 @@ impl File for OsFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        SYNCS.fetch_add(1, Ordering::Relaxed);
         self.0.sync_data()
     }
 

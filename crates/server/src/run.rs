@@ -209,6 +209,20 @@ impl Running {
         &self.recovery
     }
 
+    /// How many records the views reflect; the head runs ahead of it, by what is called their lag.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.views.applied()
+    }
+
+    /// How many records are durable.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub async fn size(&self) -> Result<u64, store::Fault> {
+        Ok(self.store.head().await?.size)
+    }
+
     /// Returns when the server has stopped listening by itself, which it does only when it fails.
     pub async fn failed(&mut self) {
         // What it failed of is in the log already.
