@@ -68,8 +68,11 @@ impl RawLog {
         let service = RecordServiceServer::new(Calls { submit }).max_decoding_message_size(16 << 20);
         let serving = tonic::transport::Server::builder()
             .tcp_nodelay(true)
-            .add_service(service)
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming_shutdown(
+                service,
+                TcpListenerStream::new(listener),
+                std::future::pending(),
+            );
         tokio::spawn(serving);
         RawLog { address, store }
     }
