@@ -153,7 +153,8 @@ async fn read(amount: Amount, bank: &mut Bank) {
     let mut statement = Line::new("statement, first page of 100");
     for _ in 0..amount.runs {
         let calls = calls.clone();
-        bank.measured(&mut nothing, async |_| health(&bank.server, calls.clone()).await)
+        let url = bank.server.url().to_owned();
+        bank.measured(&mut nothing, async |_| health(&url, calls.clone()).await)
             .await;
         let known = std::sync::Arc::clone(&handles);
         let handle = move |n: u64| {
@@ -200,8 +201,8 @@ async fn handles(callers: &Callers, n: u64) -> Vec<String> {
     handles
 }
 
-async fn health(server: &Server, calls: Range<u64>) -> Load {
-    let endpoint = tonic::transport::Endpoint::from_shared(server.url().to_owned()).unwrap();
+async fn health(url: &str, calls: Range<u64>) -> Load {
+    let endpoint = tonic::transport::Endpoint::from_shared(url.to_owned()).unwrap();
     let mut channels = Vec::new();
     for _ in 0..CLIENTS {
         channels.push(endpoint.clone().tcp_nodelay(true).connect().await.unwrap());
