@@ -298,13 +298,25 @@ fn publish(root: &Path, learners: u64, (points, samples): &(Vec<Point>, Vec<Samp
             format!("{},{learners},{}", point.records, point.events),
             format!("{:.0}", point.load.rate()),
             format!("{},{}", us(&point.load, 500), us(&point.load, 990)),
-            format!("{},{:.2}", point.syncs, point.cpu.as_secs_f64() * 1e6 / point.load.count as f64),
+            format!(
+                "{},{:.2}",
+                point.syncs,
+                point.cpu.as_secs_f64() * 1e6 / point.load.count as f64
+            ),
             format!("{},{}", point.lag_max, point.caught_up_in.as_millis()),
-            format!("{:.0},{:.0}", point.resident as f64 / MIB, point.resident_peak as f64 / MIB),
+            format!(
+                "{:.0},{:.0}",
+                point.resident as f64 / MIB,
+                point.resident_peak as f64 / MIB
+            ),
             format!("{},{},{},{}", disk.log, disk.index, disk.views, disk.other),
             format!("{:.1},{:.0}", point.leaf_and_body, point.balance.rate()),
             format!("{},{}", us(&point.balance, 500), us(&point.balance, 990)),
-            format!("{},{}", point.reopen_clean.as_millis(), point.reopen_crash.as_millis()),
+            format!(
+                "{},{}",
+                point.reopen_clean.as_millis(),
+                point.reopen_crash.as_millis()
+            ),
         ];
         csv.push_str(&fields.join(","));
         csv.push('\n');
@@ -324,12 +336,18 @@ fn publish(root: &Path, learners: u64, (points, samples): &(Vec<Point>, Vec<Samp
 fn panels(points: &[Point], samples: &[Sample]) -> Vec<Panel> {
     let line = |name: &str, value: &dyn Fn(&Sample) -> f64| Series {
         name: name.to_owned(),
-        points: samples.iter().map(|s| (s.records / 1e6, value(s))).collect(),
+        points: samples
+            .iter()
+            .map(|s| (s.records / 1e6, value(s)))
+            .collect(),
         dots: false,
     };
     let dots = |name: &str, value: &dyn Fn(&Point) -> f64| Series {
         name: name.to_owned(),
-        points: points.iter().map(|p| (p.records as f64 / 1e6, value(p))).collect(),
+        points: points
+            .iter()
+            .map(|p| (p.records as f64 / 1e6, value(p)))
+            .collect(),
         dots: true,
     };
     let panel = |title: &str, unit: &str, series: Vec<Series>| Panel {
@@ -344,7 +362,11 @@ fn panels(points: &[Point], samples: &[Sample]) -> Vec<Panel> {
             "thousand records per second",
             vec![line("", &|s| s.rate / 1e3)],
         ),
-        panel("Views behind the log", "thousand records", vec![line("", &|s| s.lag as f64 / 1e3)]),
+        panel(
+            "Views behind the log",
+            "thousand records",
+            vec![line("", &|s| s.lag as f64 / 1e3)],
+        ),
         panel(
             "Memory of the server",
             "MiB resident",

@@ -85,7 +85,9 @@ fn main() {
     }
     println!("{rows} rows, {learners} learners; the server's processor time; median of {runs}");
     Line::print_head("importing (records)");
-    [&import, &submit, &batches].iter().for_each(|line| line.print());
+    [&import, &submit, &batches]
+        .iter()
+        .for_each(|line| line.print());
     print_ratio(&import, &submit);
     print_ratio(&import, &batches);
     server.stop();
@@ -139,7 +141,10 @@ fn write_csv(home: &Path, from: u64, rows: u64, learners: u64) -> PathBuf {
         let (title, credits) = (&a.titles[0].value, &a.size.unwrap().amount);
         let student = number(n, learners);
         let (id, code, term, awarded) = (a.record_id, a.code, a.offering, a.awarded);
-        let _ = writeln!(csv, "{id},{student},{code},{term},{title},{credits},{awarded}");
+        let _ = writeln!(
+            csv,
+            "{id},{student},{code},{term},{title},{credits},{awarded}"
+        );
     }
     let path = home.join("results.csv");
     std::fs::write(&path, csv).unwrap();

@@ -35,7 +35,9 @@ fn main() {
         let callers = Callers::connect(server.url(), 8).await;
         callers.register_institution().await;
         callers.register(8, 0, learners).await;
-        callers.batches(8, learners..learners + records, learners).await;
+        callers
+            .batches(8, learners..learners + records, learners)
+            .await;
     });
     server.stop();
 
@@ -57,18 +59,26 @@ fn main() {
         }
     }
     let bytes = disk::read_log(&dir);
-    let [reading, clean, crash, verifying] = times.map(|times| Duration::from_secs_f64(middle(times)));
+    let [reading, clean, crash, verifying] =
+        times.map(|times| Duration::from_secs_f64(middle(times)));
     println!("{size} events of {learners} learners, {bytes} bytes of log, median of {runs}");
     let line = |name: &str, time: Duration| {
         let ratio = time.as_secs_f64() / reading.as_secs_f64();
         let rate = per_second(size, time);
-        println!("  {name:<46} {:>9} {rate:>12.0} events/s {ratio:>7.2} x reading", short(time));
+        println!(
+            "  {name:<46} {:>9} {rate:>12.0} events/s {ratio:>7.2} x reading",
+            short(time)
+        );
     };
     line("reading the log, one core", reading);
     line("opening after a clean stop", clean);
     line("opening after kill -9 behind 20,000 records", crash);
     line("verifying everything, with re-admission", verifying);
-    println!("  {:<46} {:>9}", "for comparison: the first start, empty", short(empty));
+    println!(
+        "  {:<46} {:>9}",
+        "for comparison: the first start, empty",
+        short(empty)
+    );
 }
 
 /// What a crash finds: records that no view and no mark has seen.

@@ -272,7 +272,11 @@ async fn postgres(amount: Amount, ours: &Submitting) {
             (8, BATCH, &ours.batches),
             (16, BATCH, &ours.batches),
         ] {
-            let rows = if each == 1 { "rows singly" } else { "500 rows a time" };
+            let rows = if each == 1 {
+                "rows singly"
+            } else {
+                "500 rows a time"
+            };
             let mut line = Line::new(format!("{way}, {rows}, {clients} clients"));
             for _ in 0..amount.runs {
                 let count = amount.size * if each == 1 { 50 } else { 500 };

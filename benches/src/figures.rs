@@ -124,7 +124,10 @@ impl Line {
             format!("{:.1}", load.count as f64 / n as f64)
         });
         let cpu = run.cpu.map_or("-".to_owned(), |cpu| {
-            format!("{:.1} us", cpu.as_secs_f64() * 1e6 / load.count.max(1) as f64)
+            format!(
+                "{:.1} us",
+                cpu.as_secs_f64() * 1e6 / load.count.max(1) as f64
+            )
         });
         println!(
             "  {:<44} {:>10.0} {:>9} {:>9} {syncs:>10} {each:>10} {cpu:>9}",

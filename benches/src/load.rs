@@ -9,7 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use api::v1::learner_reference::Reference;
-use api::v1::*;
+use api::v1::{
+    Achievement, BatchSubmitRecordsRequest, Institution, LearnerReference, NewLearner, Origin,
+    OutcomeState, RecordOutcome, RegisterInstitutionRequest, Scope, Size,
+    StreamSubmitRecordsRequest, StudentNumber, SubmitRecordRequest, Text,
+};
 use client::{Client, Identity};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

@@ -122,12 +122,18 @@ fn draw(out: &mut String, panel: &Panel, x: &str, x_max: f64) {
     );
     for (n, series) in panel.series.iter().enumerate() {
         let points = series.points.iter().map(|point| at(*point));
-        let path: Vec<String> = points.clone().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let path: Vec<String> = points
+            .clone()
+            .map(|(x, y)| format!("{x:.1},{y:.1}"))
+            .collect();
         let path = path.join(" ");
         let _ = writeln!(out, "<polyline class=\"line s{n}\" points=\"{path}\"/>");
         if series.dots {
             for (x, y) in points {
-                let _ = writeln!(out, "<circle class=\"d{n}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>");
+                let _ = writeln!(
+                    out,
+                    "<circle class=\"d{n}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>"
+                );
             }
         }
         if !series.name.is_empty() {
@@ -148,7 +154,10 @@ fn step(max: f64) -> f64 {
     let rough = (max / 5.0).max(1e-9);
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|n| n * power);
-    steps.into_iter().find(|step| *step >= rough).unwrap_or(power * 10.0)
+    steps
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(power * 10.0)
 }
 
 fn whole(n: f64) -> u64 {
@@ -156,7 +165,11 @@ fn whole(n: f64) -> u64 {
 }
 
 fn number(value: f64, step: f64) -> String {
-    let digits = if step >= 1.0 && step.fract() == 0.0 { 0 } else { 2 };
+    let digits = if step >= 1.0 && step.fract() == 0.0 {
+        0
+    } else {
+        2
+    };
     let text = format!("{value:.digits$}");
     if digits == 0 {
         return text;
@@ -170,7 +183,10 @@ mod tests {
 
     #[test]
     fn steps_are_round_and_points_lie_inside() {
-        assert_eq!([step(10.0), step(7.0), step(0.9), step(130.0)], [2.0, 2.0, 0.2, 50.0]);
+        assert_eq!(
+            [step(10.0), step(7.0), step(0.9), step(130.0)],
+            [2.0, 2.0, 0.2, 50.0]
+        );
         let series = Series {
             name: "a".into(),
             points: vec![(0.0, 1.0), (10.0, 3.0)],

@@ -128,7 +128,10 @@ impl Postgres {
     /// When the server cannot be reached.
     pub async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
         let mut config = tokio_postgres::Config::new();
-        config.host_path(self.dir.path()).user("bench").dbname("postgres");
+        config
+            .host_path(self.dir.path())
+            .user("bench")
+            .dbname("postgres");
         let (client, connection) = config.connect(NoTls).await?;
         // Ends with the client; an error shows at its next call.
         tokio::spawn(async move { drop(connection.await) });
@@ -180,7 +183,10 @@ pub async fn append_by_trigger(client: &Client, rows: &[Row]) -> Result<(), toki
 ///
 /// # Errors
 /// When the server says no.
-pub async fn append_by_function(client: &Client, rows: &[Row]) -> Result<(), tokio_postgres::Error> {
+pub async fn append_by_function(
+    client: &Client,
+    rows: &[Row],
+) -> Result<(), tokio_postgres::Error> {
     let (ids, learners, bodies) = columns(rows);
     let sql = "SELECT append($1, $2, $3)";
     client
@@ -200,7 +206,9 @@ fn columns(rows: &[Row]) -> (Vec<&str>, Vec<&str>, Vec<&[u8]>) {
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let in_path: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let debian = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
     let debian = debian.flatten().map(|version| version.path().join("bin"));
     let mut places = in_path.into_iter().chain(debian);
     places.find(|place| place.join("initdb").exists() && place.join("postgres").exists())

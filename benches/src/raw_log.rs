@@ -11,7 +11,15 @@ use std::result::Result;
 use std::sync::Arc;
 
 use api::v1::record_service_server::{RecordService, RecordServiceServer};
-use api::v1::*;
+use api::v1::{
+    Achievement, BatchSubmitRecordsRequest, BatchSubmitRecordsResponse, GetRecordRequest,
+    GetRecordResponse, ListRecordsRequest, ListRecordsResponse, OutcomeState,
+    ReassignRecordRequest, ReassignRecordResponse, Receipt, RecordOutcome, ReinstateRecordsRequest,
+    ReinstateRecordsResponse, RevokeRecordsRequest, RevokeRecordsResponse,
+    StreamSubmitRecordsRequest, StreamSubmitRecordsResponse, SubmitRecordRequest,
+    SubmitRecordResponse, SupersedeRecordRequest, SupersedeRecordResponse, SuspendRecordsRequest,
+    SuspendRecordsResponse,
+};
 use chain::{Block, BlockBuilder, Head, Institution, Record, Salt, Timestamp};
 use durable::OsFs;
 use prost::Message as _;
@@ -65,7 +73,8 @@ impl RawLog {
         tokio::spawn(append(Arc::clone(&store), head, blocks));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = RecordServiceServer::new(Calls { submit }).max_decoding_message_size(16 << 20);
+        let service =
+            RecordServiceServer::new(Calls { submit }).max_decoding_message_size(16 << 20);
         let serving = tonic::transport::Server::builder()
             .tcp_nodelay(true)
             .serve_with_incoming_shutdown(
