@@ -199,6 +199,7 @@ pub fn serve_if_asked() {
             let config = server::Config {
                 listen: "127.0.0.1:0".parse().unwrap(),
                 data_dir: dir.to_owned(),
+                http: server::config::Http::off(),
                 ..server::Config::default()
             };
             let bank = runtime.block_on(server::start(config)).unwrap();
