@@ -223,7 +223,7 @@ impl Growth {
     async fn leaf_and_body(&self, size: u64) -> f64 {
         let auditor = self.callers.of(0).acting_as(&Identity::Auditor).unwrap();
         let request = ReadRecordsRequest {
-            from_position: size - 500,
+            from_position: size.saturating_sub(500),
             limit: 500,
             include_bodies: true,
         };
