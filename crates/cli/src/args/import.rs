@@ -63,7 +63,7 @@ pub(crate) struct ImportArgs {
         default_value = "corrected in the institution's own system"
     )]
     pub(crate) reason: String,
-    /// Register learners whose student number belongs to nobody yet, with the attributes of [profile]
+    /// Register learners whose student number belongs to nobody yet, with the attributes of the table profile of the mapping
     #[arg(long)]
     pub(crate) register_learners: bool,
     /// With which key to sign.
