@@ -325,8 +325,9 @@ fn publish(root: &Path, learners: u64, (points, samples): &(Vec<Point>, Vec<Samp
     std::fs::create_dir_all(&results).unwrap();
     std::fs::write(results.join("growth.csv"), csv).unwrap();
     let title = format!(
-        "One ledger over gRPC to {:.0} million records of {learners} learners",
-        points.last().unwrap().records as f64 / 1e6
+        "One ledger over gRPC to {:.0} million records of {} million learners",
+        points.last().unwrap().records as f64 / 1e6,
+        learners as f64 / 1e6
     );
     let drawn = svg(&title, "million records", &panels(points, samples));
     std::fs::write(root.join("docs/growth.svg"), drawn).unwrap();
@@ -359,7 +360,7 @@ fn panels(points: &[Point], samples: &[Sample]) -> Vec<Panel> {
     vec![
         panel(
             "Intake, batches of 500 by 8 clients",
-            "thousand records per second",
+            "thousand per second",
             vec![line("", &|s| s.rate / 1e3)],
         ),
         panel(
