@@ -11,6 +11,8 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::event::{Counterpart, LedgerOpened};
 use crate::ids::{Date, Handle, InstitutionId, Key, Position, Revision};
 use crate::keys::KeySecret;
@@ -78,7 +80,8 @@ pub enum Standing {
     Erased,
 }
 
-/// A learner's account, as far as decisions need it.
+/// A learner's account, as far as decisions need it. Caches and journals copy it often, so a copy shares
+/// what is long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Learner {
     /// Where it stands.
@@ -90,9 +93,9 @@ pub struct Learner {
     /// Accounts taken in directly and not given back.
     pub absorbed: Vec<Handle>,
     /// [`KeySecret::document`] of the documents registered now.
-    pub documents: Vec<Key>,
+    pub documents: Arc<[Key]>,
     /// [`KeySecret::identity`] of every document, name and birth date registered now.
-    pub identities: Vec<Key>,
+    pub identities: Arc<[Key]>,
     /// Links of this account made before here have been erased.
     pub links_erased: Option<Position>,
 }
@@ -113,8 +116,8 @@ pub struct Record {
     pub learner: Handle,
     /// The account it was first recorded for.
     pub first_learner: Handle,
-    /// Its versions, oldest first; never empty.
-    pub versions: Vec<Version>,
+    /// Its versions, oldest first; never empty, and mostly one.
+    pub versions: SmallVec<[Version; 1]>,
     /// Whether it is in force.
     pub standing: RecordStanding,
 }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{
     Awaited, Fact, Learner, Link, Record, RecordFact, RecordStanding, Request, Seed, Standing,
     State, Table, Version, awaited_by,
@@ -206,8 +208,8 @@ impl State {
             provisional,
             revision: Revision(0),
             absorbed: Vec::new(),
-            documents: Vec::new(),
-            identities: Vec::new(),
+            documents: Arc::default(),
+            identities: Arc::default(),
             links_erased: None,
         };
         self.put(Fact::Learner(handle, Some(learner)));
@@ -219,8 +221,8 @@ impl State {
             self.put(Fact::Document(*key, Some(handle)));
         }
         self.with_learner(handle, |learner| {
-            learner.documents = documents;
-            learner.identities = identities;
+            learner.documents = documents.into();
+            learner.identities = identities.into();
             learner.provisional = None;
         });
     }
@@ -283,7 +285,7 @@ impl State {
             Some(Some(RecordFact::Held(record))) => record.clone(),
             // What went before has been erased with the learner it left.
             _ => Record {
-                versions: Vec::new(),
+                versions: SmallVec::new(),
                 ..new_record(at.learner, version)
             },
         };
@@ -322,15 +324,15 @@ fn new_record(handle: Handle, version: Version) -> Record {
     Record {
         learner: handle,
         first_learner: handle,
-        versions: vec![version],
+        versions: smallvec![version],
         standing: RecordStanding::InForce,
     }
 }
 
 impl Learner {
     fn forget_identity(&mut self) {
-        self.documents.clear();
-        self.identities.clear();
+        self.documents = Arc::default();
+        self.identities = Arc::default();
     }
 }
 

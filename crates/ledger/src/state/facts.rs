@@ -45,6 +45,20 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// That there is no such thing.
+    #[must_use]
+    pub fn absent(need: Need) -> Fact {
+        match need {
+            Need::Learner(handle) => Self::Learner(handle, None),
+            Need::Record(key) => Self::Record(key, None),
+            Need::Student(key) => Self::Student(key, None),
+            Need::Document(key) => Self::Document(key, None),
+            Need::Reference(key) => Self::Reference(key, None),
+            Need::Result(key) => Self::Result(key, None),
+            Need::Request(key) => Self::Request(key, None),
+        }
+    }
+
     /// What it answers.
     #[must_use]
     pub fn need(&self) -> Need {

@@ -111,7 +111,7 @@ impl Default for Writer {
             group_bytes_max: 1 << 20,
             queue_commands_max: 65_536,
             state_facts_max: 1 << 18,
-            learners_cached_max: 1 << 18,
+            learners_cached_max: 1 << 20,
         }
     }
 }
@@ -149,7 +149,7 @@ group_bytes_max = {group_bytes_max}
 queue_commands_max = {queue_commands_max}
 # Facts about learners and records that are kept in memory for decisions, about 200 bytes each.
 state_facts_max = {state_facts_max}
-# Learners whose number and last record are kept in memory, about 500 bytes each; intake looks up others
+# Learners whose number and last record are kept in memory, about 400 bytes each; intake looks up others
 # in the ledger.
 learners_cached_max = {learners_cached_max}
 "

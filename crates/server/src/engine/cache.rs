@@ -38,7 +38,7 @@ pub(super) struct LearnerCache {
 }
 
 impl LearnerCache {
-    /// Room for that many learners with a student number each: about 500 bytes a learner.
+    /// Room for that many learners with a student number each: about 400 bytes a learner.
     pub(super) fn new(learners_max: usize) -> Self {
         LearnerCache {
             students: Cache::new(learners_max),

@@ -82,7 +82,8 @@ impl<S: EventStore> Engine<S> {
                 // A record that was reassigned is with the learner it went to, which only that chain tells.
                 let once_here = loader.replay(&history).records_with(&group);
                 likely.extend(once_here.into_iter().map(Need::Record));
-                let facts = loader.load(&likely).await?;
+                let needs: Vec<Need> = likely.iter().copied().collect();
+                let facts = loader.load(&needs).await?;
                 let suppressed = facts
                     .into_iter()
                     .filter_map(|loaded| held_by(&group, loaded.fact));

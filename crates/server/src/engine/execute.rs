@@ -3,7 +3,7 @@
 //! Apart from the engine's questions because this is the path that has to be fast: whatever needs no
 //! order is done in the caller's task (`prepare`), so that the writer has the less to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 
 use chain::{Commitment, Salt};
@@ -162,7 +162,7 @@ impl<S: EventStore> Engine<S> {
     /// the cache and one in the store.
     async fn load_likely(&self, commands: Arc<Vec<Command>>) -> Result<Prepared, EngineFault> {
         let mut found = Found::new(&self.inner);
-        signatures::check(&commands, found.scratch.registry()).await;
+        signatures::check(&commands, found.base.registry()).await;
         let mut open: Vec<usize> = (0..commands.len()).collect();
         let mut lacking: Vec<(Need, usize)> = Vec::new();
         while !open.is_empty() {
@@ -173,15 +173,18 @@ impl<S: EventStore> Engine<S> {
                 }
             }
             lacking.sort_unstable();
-            let needs: BTreeSet<Need> = lacking.iter().map(|(need, _)| *need).collect();
+            let mut needs: Vec<Need> = lacking.iter().map(|(need, _)| *need).collect();
+            needs.dedup();
+            // In the order of the needs.
             let loaded = self.inner.loader().load(&needs).await?;
-            let leads = loaded.iter().filter(|loaded| loaded.leads_on());
-            let leads: BTreeSet<Need> = leads.map(|loaded| loaded.fact.need()).collect();
-            found.facts.extend(loaded);
-            let leads_on = |(need, idx): (Need, usize)| leads.contains(&need).then_some(idx);
+            let leads_on = |(need, idx): (Need, usize)| {
+                let at = needs.binary_search(&need).ok()?;
+                loaded.get(at)?.leads_on().then_some(idx)
+            };
             open.extend(lacking.drain(..).filter_map(leads_on));
             open.sort_unstable();
             open.dedup();
+            found.add(loaded);
         }
         Ok(found.prepared(commands))
     }
@@ -194,12 +197,12 @@ impl<S: EventStore> Engine<S> {
         needed: &BTreeSet<Need>,
     ) -> Result<Prepared, EngineFault> {
         let mut found = Found::new(&self.inner);
-        signatures::check(&commands, found.scratch.registry()).await;
+        signatures::check(&commands, found.base.registry()).await;
         let mut lacking = needed.clone();
         loop {
-            let loaded = self.inner.loader().load(&lacking).await?;
-            found.facts.extend(loaded);
-            lacking = discover(found.scratch(), &commands, self.now());
+            let needs: Vec<Need> = lacking.into_iter().collect();
+            found.add(self.inner.loader().load(&needs).await?);
+            lacking = discover(found.state(), &commands, self.now());
             if lacking.is_empty() {
                 return Ok(found.prepared(commands));
             }
@@ -270,10 +273,9 @@ impl<S: EventStore> Engine<S> {
 struct Found {
     /// They are true at some size from here on.
     seen: Seen,
-    facts: Vec<Loaded>,
-    /// The first so many of them on the published registry, to see what they lead to.
-    scratch: State,
-    n_scratch: usize,
+    facts: HashMap<Need, Loaded>,
+    /// The published registry.
+    base: State,
 }
 
 impl Found {
@@ -286,31 +288,36 @@ impl Found {
                 generation: published.generation,
                 turn: published.turn,
             },
-            facts: Vec::new(),
-            scratch: published.base,
-            n_scratch: 0,
+            facts: HashMap::new(),
+            base: published.base,
         }
     }
 
+    fn add(&mut self, loaded: Vec<Loaded>) {
+        let by_need = |loaded: Loaded| (loaded.fact.need(), loaded);
+        self.facts.extend(loaded.into_iter().map(by_need));
+    }
+
     /// A state that knows all of them.
-    fn scratch(&mut self) -> &mut State {
-        for loaded in self.facts.iter().skip(self.n_scratch) {
-            self.scratch.load(loaded.fact.clone());
+    fn state(&self) -> State {
+        let mut state = self.base.clone();
+        for loaded in self.facts.values() {
+            state.load(loaded.fact.clone());
         }
-        self.n_scratch = self.facts.len();
-        &mut self.scratch
+        state
     }
 
     /// What a command will most likely need and neither was found before nor is in the cache.
     fn likely_needs<S>(&mut self, inner: &Inner<S>, command: &Command) -> Vec<Need> {
+        let facts = &mut self.facts;
         ledger::likely_needs_of(&inner.secret, command, &mut |need| {
-            let known = self.scratch().fact(need);
-            known.or_else(|| {
-                let loaded = inner.cache.get(need)?;
-                let fact = loaded.fact.clone();
-                self.facts.push(loaded);
-                Some(fact)
-            })
+            if let Some(known) = facts.get(&need) {
+                return Some(known.fact.clone());
+            }
+            let loaded = inner.cache.get(need)?;
+            let fact = loaded.fact.clone();
+            facts.insert(need, loaded);
+            Some(fact)
         })
     }
 
@@ -318,15 +325,14 @@ impl Found {
         Prepared {
             commands,
             ready: Vec::new(),
-            facts: self.facts,
+            facts: self.facts.into_values().collect(),
             seen: self.seen,
         }
     }
 }
 
 /// The facts that the commands still lack, decided one after the other as the writer will.
-fn discover(state: &State, commands: &[Command], at: Timestamp) -> BTreeSet<Need> {
-    let mut state = state.clone();
+fn discover(mut state: State, commands: &[Command], at: Timestamp) -> BTreeSet<Need> {
     let mut lacking = BTreeSet::new();
     for command in commands {
         if let Err(Refusal::Unloaded(need)) = ledger::carry_out(&mut state, command, at) {

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use chain::{LearnerTip, Record};
 use ledger::codec;
 use ledger::event::{LedgerOpened, Opening};
@@ -53,7 +55,8 @@ impl Loaded {
 pub(crate) struct Loader<'a, S> {
     pub(crate) store: &'a S,
     pub(crate) secret: &'a KeySecret,
-    pub(crate) opened: &'a LedgerOpened,
+    /// The complete state of a ledger that has just been opened.
+    pub(crate) opened: &'a State,
     /// Reads only the first so many records; `None` reads all.
     pub(crate) below: Option<u64>,
 }
@@ -68,45 +71,46 @@ pub(crate) struct History {
 
 impl<S: EventStore> Loader<'_, S> {
     /// Answers every need, in one look-up where nothing has a history.
-    pub(crate) async fn load(&self, needs: &BTreeSet<Need>) -> Result<Vec<Loaded>, EngineFault> {
-        let keys: Vec<Vec<Key>> = needs.iter().map(|need| self.keys(*need)).collect();
-        let flat: Vec<store::Key> = keys
-            .iter()
-            .flatten()
-            .copied()
-            .map(join::store_key)
-            .collect();
-        let found = self.find(&flat).await?;
-        let positions: BTreeSet<chain::Position> = found.iter().flatten().copied().collect();
-        let records = self.records(positions).await?;
+    pub(crate) async fn load(&self, needs: &[Need]) -> Result<Vec<Loaded>, EngineFault> {
+        let mut keys = Vec::with_capacity(needs.len());
+        // Of each need how many keys those before it and it have together.
+        let mut until = Vec::with_capacity(needs.len());
+        for need in needs {
+            self.keys(*need, &mut keys);
+            until.push(keys.len());
+        }
+        let found = self.find(&keys).await?;
+        let records = self.records(found.iter().flatten().copied()).await?;
 
         let mut loaded = Vec::with_capacity(needs.len());
-        let mut found = found.into_iter();
-        for (need, keys) in needs.iter().zip(&keys) {
-            let hits: Vec<Option<&Record>> = found
-                .by_ref()
-                .take(keys.len())
-                .map(|position| position.and_then(|position| records.get(&position)))
-                .collect();
-            loaded.push(self.fact(*need, &hits).await?);
+        let mut from = 0;
+        for (need, until) in needs.iter().zip(until) {
+            let of_need = found.get(std::mem::replace(&mut from, until)..until);
+            let hits = of_need.unwrap_or_default().iter();
+            let hits: Hits<'_> = hits.map(|at| at.and_then(|at| records.at(at))).collect();
+            loaded.push(match hits.iter().flatten().next() {
+                Some(_) => self.fact(*need, &hits).await?,
+                None => Loaded::new(Fact::absent(*need), None),
+            });
         }
         Ok(loaded)
     }
 
-    fn keys(&self, need: Need) -> Vec<Key> {
+    fn keys(&self, need: Need, keys: &mut Vec<store::Key>) {
+        let mut push = |key| keys.push(join::store_key(key));
         match need {
-            Need::Learner(handle) => vec![
-                self.secret.learner(handle),
-                self.secret.profile(handle),
-                self.secret.absorbed(handle),
-                self.secret.reopened(handle),
-            ],
+            Need::Learner(handle) => {
+                push(self.secret.learner(handle));
+                push(self.secret.profile(handle));
+                push(self.secret.absorbed(handle));
+                push(self.secret.reopened(handle));
+            }
             Need::Record(key)
             | Need::Student(key)
             | Need::Document(key)
             | Need::Reference(key)
             | Need::Result(key)
-            | Need::Request(key) => vec![key],
+            | Need::Request(key) => push(key),
         }
     }
 
@@ -127,11 +131,13 @@ impl<S: EventStore> Loader<'_, S> {
 
     async fn records(
         &self,
-        positions: BTreeSet<chain::Position>,
-    ) -> Result<BTreeMap<chain::Position, Record>, EngineFault> {
-        let positions: Vec<chain::Position> = positions.into_iter().collect();
+        positions: impl Iterator<Item = chain::Position>,
+    ) -> Result<Records, EngineFault> {
+        let mut positions: Vec<chain::Position> = positions.collect();
+        positions.sort_unstable();
+        positions.dedup();
         let records = self.store.get(&positions).await?;
-        Ok(positions.into_iter().zip(records).collect())
+        Ok(Records { positions, records })
     }
 
     async fn fact(&self, need: Need, hits: &[Option<&Record>]) -> Result<Loaded, EngineFault> {
@@ -286,18 +292,41 @@ impl<S: EventStore> Loader<'_, S> {
     }
 
     fn replayed<'e>(&self, events: impl IntoIterator<Item = (Position, &'e Event)>) -> State {
-        let mut state = State::new();
-        let opening = Event {
-            issuer: InstitutionId::operator(),
-            submitter: InstitutionId::operator(),
-            learner: None,
-            body: Body::LedgerOpened(self.opened.clone()),
-        };
-        state.apply_at(Position(0), &opening);
+        let mut state = self.opened.clone();
         for (position, event) in events {
             state.apply_at(position, event);
         }
         state
+    }
+}
+
+/// The complete state of a ledger that has just been opened.
+pub(super) fn just_opened(opened: &LedgerOpened) -> State {
+    let mut state = State::new();
+    let opening = Event {
+        issuer: InstitutionId::operator(),
+        submitter: InstitutionId::operator(),
+        learner: None,
+        body: Body::LedgerOpened(opened.clone()),
+    };
+    state.apply_at(Position(0), &opening);
+    state
+}
+
+/// Of each key of a need the record that it leads to.
+type Hits<'r> = SmallVec<[Option<&'r Record>; 4]>;
+
+/// Records by position.
+struct Records {
+    /// Sorted.
+    positions: Vec<chain::Position>,
+    records: Vec<Record>,
+}
+
+impl Records {
+    fn at(&self, position: chain::Position) -> Option<&Record> {
+        let idx = self.positions.binary_search(&position).ok()?;
+        self.records.get(idx)
     }
 }
 

@@ -64,6 +64,8 @@ struct Inner<S> {
     store: Arc<S>,
     clock: Arc<Clock>,
     opened: LedgerOpened,
+    /// The state of a ledger that has just been opened with it.
+    just_opened: State,
     secret: KeySecret,
     random: Random,
     published: watch::Sender<Published>,
@@ -122,7 +124,7 @@ impl<S: EventStore> Inner<S> {
         Loader {
             store: &self.store,
             secret: &self.secret,
-            opened: &self.opened,
+            opened: &self.just_opened,
             below: None,
         }
     }

@@ -19,7 +19,7 @@ use super::cache::LearnerCache;
 use super::erasure::covered;
 use super::fault::EngineFault;
 use super::known::Known;
-use super::load::Loader;
+use super::load::{Loader, just_opened};
 use super::random::{self, Random};
 use super::writer::{Writer, WriterOptions};
 use super::{Engine, ErasureScope, Inner, Mode, Published, Refused, join};
@@ -132,6 +132,7 @@ fn start<S: EventStore>(
         store,
         clock,
         secret: KeySecret(opened.suppression_key),
+        just_opened: just_opened(&opened),
         opened,
         random: Random::new(),
         published: watch::Sender::new(published),
@@ -235,7 +236,7 @@ async fn redo_erasure<S: EventStore>(
     let loader = Loader {
         store,
         secret: &secret,
-        opened,
+        opened: &just_opened(opened),
         below: None,
     };
     let mut history = loader.history(learner).await?;

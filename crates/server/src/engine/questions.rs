@@ -3,7 +3,6 @@
 //! Apart from the commands because nothing is decided by the answers: they come from the store alone,
 //! and neither the writer nor the views are waited for.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::registry::Registry;
@@ -127,7 +126,7 @@ impl<S: EventStore> Inner<S> {
                 Ok(answer) => return Ok(Ok(answer)),
                 Err(Refusal::Rejected(rejection)) => return Ok(Err(rejection)),
                 Err(Refusal::Unloaded(need)) => {
-                    for loaded in loader.load(&BTreeSet::from([need])).await? {
+                    for loaded in loader.load(&[need]).await? {
                         state.load(loaded.fact);
                     }
                 }

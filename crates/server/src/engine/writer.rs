@@ -89,7 +89,7 @@ impl Default for WriterOptions {
         WriterOptions {
             group_bytes: 1 << 20,
             facts_max: 1 << 18,
-            learners_max: 1 << 18,
+            learners_max: 1 << 20,
         }
     }
 }
