@@ -1,4 +1,6 @@
-//! The engine on the memory store: commands in, receipts out, and what the store then holds.
+//! The engine, one command after the other: commands in, receipts out, and what the store then holds.
+//!
+//! Each test runs on every kind of store, because the memory store is more forgiving than the files.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,181 +9,45 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod bank;
+
 use std::sync::Arc;
 
-use chain::{Block, Head, Position, Record};
+use bank::{Bank, ErasesNothing, Files, Home, Memory, OPTIONS, achievement, by, id, operator};
+use chain::Position;
 use creditbank_server::clock::Clock;
-use creditbank_server::engine::{
-    Done, Engine, ErasureScope, LedgerKeys, Mode, Opened, Outcome, Refused, WriterOptions,
-};
+use creditbank_server::engine::{Done, Engine, ErasureScope, Mode, Opened, Refused, WriterOptions};
 use ledger::words::*;
 use ledger::*;
-use store::{AppendError, EventStore, Fault, Key, MemoryStore, ReadError};
+use store::EventStore;
 
-const OPTIONS: WriterOptions = WriterOptions {
-    group_bytes: 1 << 20,
-    facts_max: 100_000,
-    learners_max: 10_000,
-};
-
-struct Bank {
-    engine: Engine<MemoryStore>,
-    store: Arc<MemoryStore>,
-}
-
-fn text(value: &str) -> Text {
-    Text {
-        value: value.into(),
-        language: "en".into(),
-    }
-}
-
-fn id(id: &str) -> InstitutionId {
-    id.parse().unwrap()
-}
-
-fn operator(action: Action) -> Command {
-    Command {
-        actor: Actor::Operator,
-        action,
-    }
-}
-
-fn by(institution: &str, action: Action) -> Command {
-    Command {
-        actor: Actor::Institution(id(institution)),
-        action,
-    }
-}
-
-fn student(number: &str) -> StudentNumber {
-    StudentNumber {
-        institution: id("uni"),
-        number: number.into(),
-    }
-}
-
-fn vocabulary() -> Vec<Action> {
-    vec![Action::PublishCreditUnit(CreditUnit {
-        code: "ects".into(),
-        title: "ECTS".into(),
-        kind: UnitKind::Credits,
-        source: "EU".into(),
-    })]
-}
-
-fn achievement(record_id: &str, code: &str, credits: &str) -> Achievement {
-    Achievement {
-        record_id: record_id.into(),
-        achievement_type: "Course".into(),
-        code: code.into(),
-        titles: vec![text("A course")],
-        size: Some(Size {
-            amount: credits.parse().unwrap(),
-            unit: "ects".into(),
-        }),
-        level: None,
-        field: String::new(),
-        source_kind: String::new(),
-        delivery: String::new(),
-        origin: Origin::Earned,
-        source: None,
-        part_of: None,
-        offering: String::new(),
-        attempt: 1,
-        results: vec![],
-        study_from: None,
-        study_until: None,
-        awarded: Date::from_ymd_opt(2025, 6, 30).unwrap(),
-        expires: None,
-        tier: String::new(),
-        outcomes: vec![],
-        evidence: vec![],
-        replaces: None,
-    }
-}
-
-impl Bank {
-    async fn open_with(store: Arc<MemoryStore>, options: WriterOptions) -> (Bank, Opened) {
-        let clock = Arc::new(Clock::system());
-        let (engine, opened) = Engine::open(Arc::clone(&store), clock, options, vocabulary())
-            .await
-            .unwrap();
-        (Bank { engine, store }, opened)
-    }
-
-    async fn with_university() -> Bank {
-        let store = Arc::new(MemoryStore::new(Arc::new(LedgerKeys::default())));
-        let (bank, _) = Self::open_with(store, OPTIONS).await;
-        let profile = InstitutionProfile {
-            id: id("uni"),
-            names: vec![text("University")],
-            kind: "university".into(),
-            region: String::new(),
-            parent: None,
-            scopes: vec![Scope::default()],
-            signatures_required: false,
-        };
-        bank.ok(operator(Action::RegisterInstitution(profile)))
-            .await;
-        bank
-    }
-
-    async fn one(&self, command: Command) -> Outcome {
-        self.engine
-            .execute(vec![command], Mode::Each)
-            .await
-            .unwrap()
-            .pop()
-            .unwrap()
-    }
-
-    async fn ok(&self, command: Command) -> Done {
-        self.one(command).await.unwrap()
-    }
-
-    async fn reason(&self, command: Command) -> &'static str {
-        match self.one(command).await.unwrap_err() {
-            Refused::Rejected(rejection) => rejection.reason(),
-            Refused::NotAttempted => "NOT_ATTEMPTED",
+/// Every test once on each kind of store.
+macro_rules! on_every_store {
+    ($($test:ident;)*) => {
+        mod memory {
+            $(#[tokio::test] async fn $test() { super::$test::<super::Memory>().await; })*
         }
-    }
-
-    fn submit(&self, number: &str, achievement: Achievement) -> Command {
-        let learner = LearnerReference::Student(student(number));
-        let fresh = self.engine.fresh_handle().unwrap();
-        by(
-            "uni",
-            Action::Submit {
-                signature: None,
-                issuer: id("uni"),
-                learner,
-                achievement,
-                fresh,
-                register: None,
-            },
-        )
-    }
-
-    async fn learner(&self, number: &str) -> Handle {
-        let fresh = self.engine.fresh_handle().unwrap();
-        let action = Action::RegisterLearner {
-            fresh,
-            profile: LearnerProfile::default(),
-            students: vec![student(number)],
-            request_id: format!("register {number}"),
-        };
-        self.ok(by("uni", action)).await.learner.unwrap()
-    }
-
-    async fn size(&self) -> u64 {
-        self.engine.head().await.unwrap().size
-    }
+        mod files {
+            $(#[tokio::test] async fn $test() { super::$test::<super::Files>().await; })*
+        }
+    };
 }
 
-#[tokio::test]
-async fn a_record_sent_again_returns_the_first_receipt() {
-    let bank = Bank::with_university().await;
+on_every_store! {
+    a_record_sent_again_returns_the_first_receipt;
+    the_same_record_in_parallel_and_in_one_batch_is_recorded_once;
+    pending_records_are_bound_when_the_number_is_linked;
+    atomic_batches_are_all_or_nothing_and_validation_records_nothing;
+    what_an_engine_forgot_or_never_knew_it_loads;
+    an_erased_learner_does_not_come_back;
+    a_reassigned_record_is_with_the_new_learner;
+    erasing_a_learner_leaves_what_was_reassigned_to_another;
+    a_repetition_within_a_validated_batch_is_no_fault;
+    an_erasure_that_was_cut_off_is_carried_out_at_the_next_start;
+}
+
+async fn a_record_sent_again_returns_the_first_receipt<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     let handle = bank.learner("S1").await;
     let first = bank
         .ok(bank.submit("S1", achievement("r1", "C1", "6")))
@@ -207,9 +73,8 @@ async fn a_record_sent_again_returns_the_first_receipt() {
     assert_eq!(bank.size().await, size);
 }
 
-#[tokio::test]
-async fn the_same_record_in_parallel_and_in_one_batch_is_recorded_once() {
-    let bank = Arc::new(Bank::with_university().await);
+async fn the_same_record_in_parallel_and_in_one_batch_is_recorded_once<H: Home>() {
+    let bank = Arc::new(Bank::<H>::with_university().await);
     bank.learner("S1").await;
     let before = bank.size().await;
     let tasks: Vec<_> = (0..16)
@@ -238,9 +103,8 @@ async fn the_same_record_in_parallel_and_in_one_batch_is_recorded_once() {
     assert_eq!(bank.size().await, before + 1);
 }
 
-#[tokio::test]
-async fn pending_records_are_bound_when_the_number_is_linked() {
-    let bank = Bank::with_university().await;
+async fn pending_records_are_bound_when_the_number_is_linked<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     let both = vec![
         bank.submit("S9", achievement("r1", "C1", "6")),
         bank.submit("S9", achievement("r2", "C2", "3")),
@@ -273,12 +137,11 @@ async fn pending_records_are_bound_when_the_number_is_linked() {
     );
 }
 
-#[tokio::test]
-async fn atomic_batches_are_all_or_nothing_and_validation_records_nothing() {
-    let bank = Bank::with_university().await;
+async fn atomic_batches_are_all_or_nothing_and_validation_records_nothing<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     bank.learner("S1").await;
     let before = bank.size().await;
-    let batch = |bank: &Bank| {
+    let batch = |bank: &Bank<H>| {
         vec![
             bank.submit("S1", achievement("r1", "C1", "6")),
             bank.submit(
@@ -313,9 +176,8 @@ async fn atomic_batches_are_all_or_nothing_and_validation_records_nothing() {
 }
 
 #[allow(clippy::too_many_lines, reason = "one history, told in order")]
-#[tokio::test]
-async fn what_an_engine_forgot_or_never_knew_it_loads() {
-    let bank = Bank::with_university().await;
+async fn what_an_engine_forgot_or_never_knew_it_loads<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     bank.learner("S1").await;
     bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
         .await;
@@ -333,13 +195,12 @@ async fn what_an_engine_forgot_or_never_knew_it_loads() {
         )
     };
     bank.ok(suspend("under review")).await;
-    bank.engine.close().await;
-    // Another engine on the same store, which forgets after every group.
+    // Another engine on the same records, which forgets after every group.
     let forgetful = WriterOptions {
         facts_max: 0,
         ..OPTIONS
     };
-    let (bank, opened) = Bank::open_with(bank.store, forgetful).await;
+    let (bank, opened) = Bank::open_with(bank.closed().await, forgetful).await;
     assert_eq!(
         opened,
         Opened::Resumed {
@@ -404,9 +265,8 @@ async fn what_an_engine_forgot_or_never_knew_it_loads() {
     );
 }
 
-#[tokio::test]
-async fn an_erased_learner_does_not_come_back() {
-    let bank = Bank::with_university().await;
+async fn an_erased_learner_does_not_come_back<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     let handle = bank.learner("S1").await;
     bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
         .await;
@@ -427,9 +287,8 @@ async fn an_erased_learner_does_not_come_back() {
     assert_eq!(outcome.unwrap().receipts[0].position, through);
 }
 
-#[tokio::test]
-async fn a_reassigned_record_is_with_the_new_learner() {
-    let bank = Bank::with_university().await;
+async fn a_reassigned_record_is_with_the_new_learner<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     let (one, two) = (bank.learner("S1").await, bank.learner("S2").await);
     bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
         .await;
@@ -464,9 +323,8 @@ async fn a_reassigned_record_is_with_the_new_learner() {
     assert_eq!(bank.reason(other).await, "RECORD_OF_OTHER_LEARNER");
 }
 
-#[tokio::test]
-async fn erasing_a_learner_leaves_what_was_reassigned_to_another() {
-    let bank = Bank::with_university().await;
+async fn erasing_a_learner_leaves_what_was_reassigned_to_another<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     let (one, two) = (bank.learner("S1").await, bank.learner("S2").await);
     bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
         .await;
@@ -493,9 +351,8 @@ async fn erasing_a_learner_leaves_what_was_reassigned_to_another() {
     assert_eq!(bank.reason(gone).await, "ERASED");
 }
 
-#[tokio::test]
-async fn a_repetition_within_a_validated_batch_is_no_fault() {
-    let bank = Bank::with_university().await;
+async fn a_repetition_within_a_validated_batch_is_no_fault<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     bank.learner("S1").await;
     for mode in [Mode::ValidateEach, Mode::ValidateAtomic] {
         let twice = vec![
@@ -509,64 +366,14 @@ async fn a_repetition_within_a_validated_batch_is_no_fault() {
     }
 }
 
-type Given = Option<Vec<(Key, Position)>>;
-
-/// A store whose erasures fail, as if the machine stopped between the event and the zeros.
-struct ErasesNothing(Arc<MemoryStore>);
-
-impl EventStore for ErasesNothing {
-    async fn head(&self) -> Result<Head, Fault> {
-        self.0.head().await
-    }
-
-    async fn append_keyed(&self, at: Head, block: Block, keys: Given) -> Result<Head, AppendError> {
-        self.0.append_keyed(at, block, keys).await
-    }
-
-    async fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {
-        self.0.read(from, bytes_max).await
-    }
-
-    async fn get(&self, positions: &[Position]) -> Result<Vec<Record>, ReadError> {
-        self.0.get(positions).await
-    }
-
-    async fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
-        self.0.find(keys).await
-    }
-
-    async fn find_all(
-        &self,
-        key: Key,
-        from: Position,
-        below: Position,
-    ) -> Result<Vec<Position>, ReadError> {
-        self.0.find_all(key, from, below).await
-    }
-
-    async fn erase(&self, _: &[Position], _: Position) -> Result<(), Fault> {
-        Err(Fault::backend("erase bodies", "pulled the plug"))
-    }
-
-    async fn erased_through(&self) -> Result<Option<Position>, Fault> {
-        self.0.erased_through().await
-    }
-
-    async fn wait_past(&self, position: Position) -> Result<Head, Fault> {
-        self.0.wait_past(position).await
-    }
-}
-
-#[tokio::test]
-async fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start() {
-    let bank = Bank::with_university().await;
+async fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start<H: Home>() {
+    let bank = Bank::<H>::with_university().await;
     let handle = bank.learner("S1").await;
     bank.ok(bank.submit("S1", achievement("r1", "C1", "6")))
         .await;
-    bank.engine.close().await;
-    let store = bank.store;
+    let home = bank.closed().await;
     let clock = Arc::new(Clock::system());
-    let broken = Arc::new(ErasesNothing(Arc::clone(&store)));
+    let broken = Arc::new(ErasesNothing(home.open()));
     let (engine, _) = Engine::open(broken, clock, OPTIONS, vec![]).await.unwrap();
     engine
         .erase(handle, ErasureScope::All)
@@ -576,12 +383,14 @@ async fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start() {
     let command = bank_command();
     assert!(engine.execute(vec![command], Mode::Each).await.is_err());
     assert!(engine.stopped().borrow().is_some());
+    engine.close().await;
+    drop(engine);
 
-    let (bank, opened) = Bank::open_with(Arc::clone(&store), OPTIONS).await;
+    let (bank, opened) = Bank::open_with(home, OPTIONS).await;
     let size = bank.size().await;
     assert_eq!(opened, Opened::Resumed { size, erased: 3 });
     assert_eq!(
-        store.erased_through().await.unwrap(),
+        bank.store.erased_through().await.unwrap(),
         Some(Position(size - 1))
     );
     let again = bank.submit("S1", achievement("r1", "C1", "6"));
