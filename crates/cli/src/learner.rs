@@ -262,12 +262,15 @@ fn confirm_erasure(args: &Erase) -> Result<(), Failure> {
             "an erasure cannot be undone; add --yes to go ahead".to_owned(),
         ));
     }
-    let what = match args.scope {
-        Scope::Identity => "the identity",
-        Scope::All => "everything",
+    let (what, stays) = match args.scope {
+        Scope::Identity => (
+            "the identity",
+            " What issuers wrote and signed stays (see --help).",
+        ),
+        Scope::All => ("everything", ""),
     };
     output::note(&format!(
-        "Erase {what} of {}? It cannot be undone. Type yes:",
+        "Erase {what} of {}? It cannot be undone.{stays} Type yes:",
         args.handle
     ));
     let mut answer = String::new();

@@ -2963,7 +2963,12 @@ impl CandidateReason {
 pub enum ErasureScope {
     /// Refused: say which.
     Unspecified = 0,
-    /// Names, documents, birth date and student numbers; the achievements stay under the handle.
+    /// Names, documents, birth date, region and student numbers, wherever registrations, updates and links of
+    /// the account and of all merged into it hold them; the achievements stay under the handle, as their
+    /// issuers wrote them. With them stay the statements that issuers signed: they name the learner as the
+    /// issuer did in the submission, by handle, by student number, or by document with name and birth date,
+    /// and are gone only with the record. Where that must not stay, erase everything, which is possible
+    /// afterwards too; and let issuers sign submissions that name the learner by handle.
     Identity = 1,
     /// Everything; the account is closed and its record ids may not come back.
     All = 2,
@@ -3296,7 +3301,8 @@ pub mod learner_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Erases a learner's identity, or everything. Cannot be undone.
+        /// Erases a learner's identity, or everything. Cannot be undone. An identity erasure leaves what issuers
+        /// wrote, and so the statements that they signed: see ErasureScope.
         /// Roles: operator.
         pub async fn erase_learner(
             &mut self,
@@ -3411,7 +3417,8 @@ pub mod learner_service_server {
             tonic::Response<super::SeparateLearnersResponse>,
             tonic::Status,
         >;
-        /// Erases a learner's identity, or everything. Cannot be undone.
+        /// Erases a learner's identity, or everything. Cannot be undone. An identity erasure leaves what issuers
+        /// wrote, and so the statements that they signed: see ErasureScope.
         /// Roles: operator.
         async fn erase_learner(
             &self,

@@ -83,6 +83,13 @@ Examples:
   creditbank learner erase HANDLE --scope identity    the achievements stay, without a person
   creditbank learner erase HANDLE --scope all         nothing stays, and the records may not come back
 
+--scope identity erases what registrations, updates and links say of the learner and of all accounts merged in: names, documents, \
+birth date, region, student numbers. Records stay as their issuers wrote them, and so do the statements that issuers signed: \
+each names the learner as the issuer did, by handle, by student number, or by document with name and birth date. \
+A statement cannot be altered without breaking its signature; it goes only with its record, by --scope all, which \
+is possible afterwards too. `creditbank records show RECORD --institution ISSUER` says whether a record is signed. \
+Where identities may have to be erased, let institutions name learners by handle in what they sign.
+
 Proofs and receipts made before stay valid: the ledger keeps hashes, not the content.")]
     Erase(Erase),
 }
@@ -260,7 +267,7 @@ pub(crate) struct Separate {
 /// How much to erase.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Scope {
-    /// Names, documents, birth date and student numbers
+    /// Names, documents, birth date, region and student numbers, but not what issuers wrote and signed
     Identity,
     /// Everything
     All,

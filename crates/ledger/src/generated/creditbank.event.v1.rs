@@ -630,7 +630,8 @@ pub enum EventKind {
     /// merged in, every earlier record but merges, separations and erasures.
     LearnerErased = 38,
     /// The learner's identity is erased, the achievements stay: covers LEARNER_REGISTERED,
-    /// LEARNER_UPDATED, IDENTITY_LINKED and IDENTITY_UNLINKED of the learner and all merged in.
+    /// LEARNER_UPDATED, IDENTITY_LINKED and IDENTITY_UNLINKED of the learner and all merged in. Not the
+    /// statements that issuers signed, which may name the learner: they are part of the achievements.
     LearnerIdentityErased = 39,
     /// An achievement is recorded.
     AchievementRecorded = 50,
