@@ -111,6 +111,14 @@ impl Bank {
         dir: tempfile::TempDir,
         settings: fn(&mut server::Config),
     ) -> Bank {
+        Self::start_on(server::clock::Clock::system(), dir, settings).await
+    }
+
+    async fn start_on(
+        clock: server::clock::Clock,
+        dir: tempfile::TempDir,
+        settings: fn(&mut server::Config),
+    ) -> Bank {
         let mut config = server::Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             http: server::config::Http::off(),
@@ -118,7 +126,7 @@ impl Bank {
             ..server::Config::default()
         };
         settings(&mut config);
-        let running = server::start(config).await.unwrap();
+        let running = server::start_on(config, clock).await.unwrap();
         let url = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
         Bank {
@@ -157,6 +165,12 @@ impl Bank {
     /// With `uni` (any scope) and its registered student S1, and `college` (certificates up to EQF 5).
     pub(crate) async fn with_institutions() -> Bank {
         Self::start().await.set_up().await
+    }
+
+    /// The same, on another clock.
+    pub(crate) async fn on_clock(clock: server::clock::Clock) -> Bank {
+        let dir = tempfile::tempdir().unwrap();
+        Self::start_on(clock, dir, |_| ()).await.set_up().await
     }
 
     /// The same, with streams whose answers hold a few records each, and that are read little ahead.

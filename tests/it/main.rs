@@ -12,6 +12,7 @@ mod bad_input;
 mod bank;
 mod candidates;
 mod crashes;
+mod days;
 mod earlier;
 mod fuzz;
 mod generated;

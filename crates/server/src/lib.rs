@@ -25,5 +25,5 @@ mod web;
 
 pub use config::{Config, ConfigError};
 pub use metrics::{Measured, Metrics};
-pub use run::{Recovery, Running, StartError, Store, start};
+pub use run::{Recovery, Running, StartError, Store, start, start_on};
 pub use views::{FORMAT as VIEWS_FORMAT, Left as ViewsLeft, look as look_at_views};

@@ -125,11 +125,19 @@ pub struct Running {
     watching: Option<JoinHandle<()>>,
 }
 
-/// Starts a server.
+/// Starts a server on the machine's clock.
+///
+/// # Errors
+/// As of [`start_on`].
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    start_on(config, Clock::system()).await
+}
+
+/// Starts a server on a clock, which a test may hold the hands of.
 ///
 /// # Errors
 /// [`StartError`], with its causes; nothing is left running.
-pub async fn start(config: Config) -> Result<Running, StartError> {
+pub async fn start_on(config: Config, clock: Clock) -> Result<Running, StartError> {
     config.check()?;
     let listen = |source| StartError::Listen {
         listen: config.listen,
@@ -143,7 +151,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (store, log) = open_store(&config).await?;
     let metrics = Arc::new(Metrics::new());
     let store = Arc::new(Measured::new(store, Arc::clone(&metrics)));
-    let (clock, vocabulary) = (Arc::new(Clock::system()), reference::opening_actions());
+    let (clock, vocabulary) = (Arc::new(clock), reference::opening_actions());
     let options = writer_options(&config);
     let (engine, ledger) = Engine::open(Arc::clone(&store), clock, options, vocabulary).await?;
     let engine = Arc::new(engine);
