@@ -183,7 +183,8 @@ impl Bank {
         Self::start_configured(dir, settings).await.set_up().await
     }
 
-    async fn set_up(self) -> Bank {
+    /// Registers the institutions and the student.
+    pub(crate) async fn set_up(self) -> Bank {
         let bank = self;
         bank.institution("uni", vec![Scope::default()]).await;
         let level_max = Some(Level {

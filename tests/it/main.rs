@@ -21,6 +21,7 @@ mod newcomers;
 mod observed;
 mod pages;
 mod raw;
+mod signatures;
 mod story;
 mod streams;
 mod submitter;

@@ -7,11 +7,11 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use api::v1;
-use client::Client;
+use client::{Client, Signer};
 use tokio::task::JoinHandle;
 
 use crate::error::{Failure, Refusal};
-use crate::signing::Signer;
+use crate::signing::sign;
 
 /// Records of one call.
 #[derive(Debug, Default)]
@@ -41,9 +41,7 @@ pub(crate) struct Sender {
 impl Sender {
     /// Signs a record, where that was asked for.
     pub(crate) fn sign(&self, achievement: &mut v1::Achievement) {
-        if let Some(signer) = &self.signer {
-            signer.sign(achievement);
-        }
+        sign(self.signer.as_deref(), achievement);
     }
 
     /// Sends a batch until there is an answer.

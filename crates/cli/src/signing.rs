@@ -4,14 +4,14 @@
 //! message shows anything of the key file but its path.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use api::v1;
 use clap::Args;
-use client::root_cause;
+use client::{Signer, SigningError, root_cause};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, KeypairBytes};
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-use ledger::{Action, Handle, InstitutionId, IssuerStatement, codec, signature};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use tokio::io::AsyncWriteExt;
 
 use crate::args::value::Identity;
@@ -30,70 +30,34 @@ pub(crate) struct SigningArgs {
     pub(crate) key_id: Option<String>,
 }
 
-/// Signs achievements for their issuer.
-#[derive(Clone)]
-pub(crate) struct Signer {
-    key: SigningKey,
-    key_id: String,
-    /// Whose an achievement is that names no issuer.
-    acting: InstitutionId,
+/// The signer that the options ask for.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] when the file holds no private key, or no institution acts.
+pub(crate) async fn signer(
+    args: &SigningArgs,
+    identity: &Identity,
+) -> Result<Option<Arc<Signer>>, Failure> {
+    let (Some(path), Some(key_id)) = (&args.key_file, &args.key_id) else {
+        return Ok(None);
+    };
+    let Identity::Institution(acting) = identity else {
+        let text = "only an institution signs achievements: say --institution ID";
+        return Err(Failure::Usage(text.to_owned()));
+    };
+    let pem = input::read_text(path).await?;
+    match Signer::from_pem(&pem, key_id, acting) {
+        Ok(signer) => Ok(Some(Arc::new(signer))),
+        Err(SigningError::Key) => Err(no_private_key(path)),
+        Err(error) => Err(Failure::Usage(error.to_string())),
+    }
 }
 
-impl Signer {
-    /// The signer that the options ask for.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Usage`] when the file holds no private key.
-    pub(crate) async fn open(
-        args: &SigningArgs,
-        identity: &Identity,
-    ) -> Result<Option<Signer>, Failure> {
-        let (Some(path), Some(key_id)) = (&args.key_file, &args.key_id) else {
-            return Ok(None);
-        };
-        let Identity::Institution(acting) = identity else {
-            let text = "only an institution signs achievements: say --institution ID";
-            return Err(Failure::Usage(text.to_owned()));
-        };
-        let acting = acting
-            .parse()
-            .map_err(|_| Failure::Usage(format!("{acting} is no institution id")))?;
-        let pem = input::read_text(path).await?;
-        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| no_private_key(path))?;
-        Ok(Some(Signer {
-            key,
-            key_id: key_id.clone(),
-            acting,
-        }))
-    }
-
-    /// Signs what the server will read. What it cannot read stays unsigned: the server says what is wrong.
-    pub(crate) fn sign(&self, achievement: &mut v1::Achievement) {
-        achievement.signature = None;
-        // It only has to be there: a statement names the learner as the achievement does.
-        let unused = Handle([1; 16]);
-        let read = server::from_proto::submission(achievement.clone(), &self.acting, unused);
-        let Ok(Action::Submit {
-            issuer,
-            learner,
-            achievement: content,
-            ..
-        }) = read
-        else {
-            return;
-        };
-        let statement = codec::encode_statement(&IssuerStatement {
-            issuer,
-            learner,
-            achievement: content,
-        });
-        let signature = self.key.sign(&signature::message(&statement));
-        achievement.signature = Some(v1::IssuerSignature {
-            key_id: self.key_id.clone(),
-            statement,
-            signature: signature.to_bytes().to_vec(),
-        });
+/// Signs, where that was asked for. What cannot be read stays unsigned: the server says what is wrong with it.
+pub(crate) fn sign(signer: Option<&Signer>, achievement: &mut v1::Achievement) {
+    if let Some(signer) = signer {
+        let _ = signer.sign(achievement);
     }
 }
 

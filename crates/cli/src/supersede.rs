@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use api::v1;
 
@@ -13,10 +14,10 @@ use crate::bulk::{LineResult, each_line};
 use crate::error::{Failure, REFUSED, Refusal};
 use crate::output;
 use crate::records::{connect, fetch};
-use crate::signing::Signer;
+use crate::signing::{sign, signer};
 use crate::submit::{OutcomeLine, Tally, acting};
 use crate::wire::{Achievement, ToWire};
-use client::Client;
+use client::{Client, Signer};
 
 /// Runs `records supersede`.
 ///
@@ -25,7 +26,7 @@ use client::Client;
 /// [`Failure`] when there is no answer or a refusal.
 pub(crate) async fn run(global: &Global, args: &Supersede) -> Result<ExitCode, Failure> {
     let identity = acting(global, args.acting.institution.as_deref())?;
-    let signer = Signer::open(&args.signing, &identity).await?;
+    let signer = signer(&args.signing, &identity).await?;
     let client = connect(global, &args.acting).await?;
     let Some(record_id) = &args.record_id else {
         let path = args.file.as_deref().unwrap_or(Path::new("-"));
@@ -49,9 +50,7 @@ pub(crate) async fn run(global: &Global, args: &Supersede) -> Result<ExitCode, F
     apply(&mut achievement, &args.change);
     // What was signed is the version before.
     achievement.signature = None;
-    if let Some(signer) = &signer {
-        signer.sign(&mut achievement);
-    }
+    sign(signer.as_deref(), &mut achievement);
     let sent = send_version(client, achievement, args.reason.clone(), args.validate_only).await?;
     let line = sent.line(1, args.validate_only);
     let mut tally = Tally::default();
@@ -170,15 +169,13 @@ async fn supersede_file(
     global: &Global,
     client: &Client,
     args: &Supersede,
-    signer: Option<Signer>,
+    signer: Option<Arc<Signer>>,
     path: &Path,
 ) -> Result<ExitCode, Failure> {
     let (reason, validate_only) = (args.reason.clone(), args.validate_only);
     let call = move |client: Client, achievement: Achievement| {
         let mut achievement = achievement.to_wire();
-        if let Some(signer) = &signer {
-            signer.sign(&mut achievement);
-        }
+        sign(signer.as_deref(), &mut achievement);
         send_version(client, achievement, reason.clone(), validate_only)
     };
     let mut tally = Tally::default();

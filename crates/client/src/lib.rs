@@ -1,7 +1,7 @@
 //! The credit bank from Rust: a connection that says who acts, typed calls, and retries that are safe.
 //!
-//! Apart from the command line, which is built on it, so that an institution's own programs need neither
-//! the server nor the ledger.
+//! Apart from the command line, which is built on it, so that an institution's own programs need nothing of
+//! the server; of the ledger they need how that is encoded which they sign.
 //!
 //! ```no_run
 //! use creditbank_client::{Client, Identity, v1};
@@ -43,6 +43,26 @@
 //! # }
 //! ```
 //!
+//! An institution that signs what it records, so that anyone can check it, registers the public half of a
+//! key (`creditbank institution key generate`, then `add`) and signs each achievement before it is sent,
+//! alone or through the submitter:
+//!
+//! ```no_run
+//! use creditbank_client::{Client, Signer, v1};
+//!
+//! # async fn example(client: Client, achievement: v1::Achievement) -> Result<(), Box<dyn std::error::Error>> {
+//! let pem = std::fs::read_to_string("my-school.pem")?;
+//! let signer = Signer::from_pem(&pem, "2026", "my-school")?;
+//! let mut achievement = achievement;
+//! signer.sign(&mut achievement)?;
+//! let request = v1::SubmitRecordRequest { achievement: Some(achievement), validate_only: false };
+//! client.call(request).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where the key lies in a hardware module, [`statement`] and [`message`] give what is to be signed.
+//!
 //! Other streams, and calls that should be made exactly once, go through the generated clients:
 //! [`Client::records`], [`Client::accounts`], [`Client::learners`], [`Client::registry`], [`Client::audit`].
 
@@ -54,6 +74,7 @@ mod identity;
 mod patience;
 mod refusal;
 mod resumption;
+mod signing;
 mod submitter;
 
 pub use calls::{Call, Repetition};
@@ -61,4 +82,5 @@ pub use connection::{Acting, Client, ConnectError, Speaker};
 pub use identity::{Identity, IdentityError, handle_text, institution_id};
 pub use patience::{Attempt, Patience};
 pub use refusal::{Arrival, Field, Refusal, root_cause};
+pub use signing::{Signer, SigningError, message, statement};
 pub use submitter::{Ended, Outcomes, Submission, Submitter, Submitting};

@@ -12,7 +12,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("ledger", &[]),
     ("durable", &[]),
     ("api", &[]),
-    ("client", &["api"]),
+    ("client", &["api", "ledger"]),
     ("store", &["chain"]),
     ("store-log", &["store", "chain", "durable"]),
     ("views", &["store", "chain", "ledger", "durable"]),

@@ -17,7 +17,6 @@ mod tests;
 use std::cell::RefCell;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use client::Client;
 
@@ -27,7 +26,7 @@ use crate::mapping::{Document, EXAMPLE, Kind, Mapping};
 use crate::output;
 use crate::progress::Progress;
 use crate::sending::{Sender, in_flight};
-use crate::signing::Signer;
+use crate::signing::signer;
 use crate::submit::acting;
 use crate::tabular::Broken;
 
@@ -71,7 +70,7 @@ pub(crate) async fn run(global: &Global, args: &ImportArgs) -> Result<ExitCode, 
         ));
     }
     let identity = acting(global, args.institution.as_deref())?;
-    let signer = Signer::open(&args.signing, &identity).await?.map(Arc::new);
+    let signer = signer(&args.signing, &identity).await?;
     let (path, lookups) = (file.to_owned(), args.places.lookup_dir.clone());
     let opened = blocking(move || open(&path, mapping, lookups.as_deref())).await?;
     let client = Client::connect(&global.server, &identity).await?;

@@ -8,7 +8,6 @@ mod chunk;
 mod outcome;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use api::v1;
 
@@ -18,7 +17,7 @@ use crate::error::{COULD_NOT_RUN, Failure, REFUSED, Refusal};
 use crate::input::Lines;
 use crate::progress::Progress;
 use crate::sending::{Answer, Sender, in_flight};
-use crate::signing::Signer;
+use crate::signing::signer;
 use chunk::{Chunk, Chunks, Slot};
 use client::Client;
 pub(crate) use outcome::{OutcomeLine, Tally};
@@ -33,7 +32,7 @@ const BATCH_MAX: usize = 1000;
 /// [`Failure`] when nothing could be sent, or a whole batch was refused.
 pub(crate) async fn run(global: &Global, args: &SubmitArgs) -> Result<ExitCode, Failure> {
     let identity = acting(global, args.institution.as_deref())?;
-    let signer = Signer::open(&args.signing, &identity).await?.map(Arc::new);
+    let signer = signer(&args.signing, &identity).await?;
     let lines = Lines::open(&args.file).await?;
     let client = Client::connect(&global.server, &identity).await?;
     let progress = Progress::over(lines.bytes_total);
