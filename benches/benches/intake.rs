@@ -193,7 +193,7 @@ fn batch(engine: &Bank, from: u64, shape: Shape) -> Vec<Command> {
             signature: None,
             issuer,
             learner,
-            achievement: achievement(n),
+            achievement: achievement(n).into(),
             fresh,
             register: None,
         })

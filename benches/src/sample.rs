@@ -143,7 +143,7 @@ pub fn submissions(records: u64, learners: u64) -> Vec<Command> {
         by_uni(Action::Submit {
             issuer: uni(),
             learner: LearnerReference::Student(student(n.wrapping_mul(7_919) % learners)),
-            achievement: achievement(n),
+            achievement: achievement(n).into(),
             fresh: handle(1 << 40 | n),
             register: None,
             signature: None,

@@ -170,7 +170,7 @@ async fn live(engine: &Engine<Witnessed>) {
             signature: None,
             issuer,
             learner,
-            achievement,
+            achievement: achievement.into(),
             fresh,
             register: None,
         })

@@ -358,7 +358,7 @@ proptest! {
         let read = server::from_proto::submission(wire.clone(), &uni, Handle([7; 16]));
         let expected = match read {
             Ok(Action::Submit { issuer, learner, achievement, .. }) => {
-                let said = ledger::IssuerStatement { issuer, learner, achievement };
+                let said = ledger::IssuerStatement { issuer, learner, achievement: std::sync::Arc::unwrap_or_clone(achievement) };
                 Some(codec::encode_statement(&said))
             }
             _ => None,

@@ -183,7 +183,7 @@ pub enum Action {
         /// About whom.
         learner: LearnerReference,
         /// What.
-        achievement: Achievement,
+        achievement: Arc<Achievement>,
         /// The issuer's signature of it.
         signature: Option<Arc<IssuerSignature>>,
         /// The handle drawn in case that an account must be opened.
@@ -199,7 +199,7 @@ pub enum Action {
         /// About whom: must name the learner it is with.
         learner: Option<LearnerReference>,
         /// The new content.
-        achievement: Achievement,
+        achievement: Arc<Achievement>,
         /// The issuer's signature of it.
         signature: Option<Arc<IssuerSignature>>,
         /// Why.
@@ -233,7 +233,7 @@ pub enum Action {
         /// Which.
         name: RecordName,
         /// Its content as it stands, read from the ledger by the caller.
-        achievement: Achievement,
+        achievement: Arc<Achievement>,
         /// That content's signature, read with it.
         signature: Option<Arc<IssuerSignature>>,
         /// To whom.

@@ -178,14 +178,14 @@ pub struct LearnerErased {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AchievementRecorded {
     /// The content.
-    pub achievement: Achievement,
+    pub achievement: Arc<Achievement>,
     /// The issuer's signature of it.
     pub signature: Option<Arc<IssuerSignature>>,
 }
 
 /// Unsigned.
-impl From<Achievement> for AchievementRecorded {
-    fn from(achievement: Achievement) -> Self {
+impl From<Arc<Achievement>> for AchievementRecorded {
+    fn from(achievement: Arc<Achievement>) -> Self {
         AchievementRecorded {
             achievement,
             signature: None,
@@ -193,11 +193,18 @@ impl From<Achievement> for AchievementRecorded {
     }
 }
 
+/// Unsigned.
+impl From<Achievement> for AchievementRecorded {
+    fn from(achievement: Achievement) -> Self {
+        Arc::new(achievement).into()
+    }
+}
+
 /// A new version of an achievement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AchievementSuperseded {
     /// The new content.
-    pub achievement: Achievement,
+    pub achievement: Arc<Achievement>,
     /// Why.
     pub reason: String,
     /// The issuer's signature of it.
@@ -228,7 +235,7 @@ pub struct AchievementReassigned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AchievementReceived {
     /// Its content as it stood.
-    pub achievement: Achievement,
+    pub achievement: Arc<Achievement>,
     /// Where it comes from.
     pub from: Handle,
     /// Whether it is suspended.

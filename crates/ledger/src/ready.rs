@@ -3,6 +3,8 @@
 //! Apart from deciding because it needs no state and no order: a server that decides one command after
 //! the other makes many ready at the same time. Of a submission this is most of the work.
 
+use std::sync::Arc;
+
 use crate::codec;
 use crate::command::{Action, Command};
 use crate::event::{AchievementRecorded, Body};
@@ -32,7 +34,7 @@ impl Ready {
             return None;
         };
         let body = Body::AchievementRecorded(AchievementRecorded {
-            achievement: achievement.clone(),
+            achievement: Arc::clone(achievement),
             signature: signature.clone(),
         });
         let encoded = codec::encode(&body);

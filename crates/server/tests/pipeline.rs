@@ -133,7 +133,7 @@ fn submit<S: EventStore>(engine: &Engine<S>, number: &str, record_id: &str) -> C
     by_uni(Action::Submit {
         issuer: uni(),
         learner: LearnerReference::Student(student(number)),
-        achievement: achievement(record_id),
+        achievement: achievement(record_id).into(),
         signature: None,
         fresh: engine.fresh_handle().unwrap(),
         register: None,

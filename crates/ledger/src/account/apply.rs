@@ -341,11 +341,11 @@ impl Account {
 fn version(
     cause: &Cause,
     chain: Handle,
-    content: &Achievement,
+    content: &Arc<Achievement>,
     signature: &Option<Arc<IssuerSignature>>,
 ) -> Version {
     Version {
-        achievement: Some(Arc::new(content.clone())),
+        achievement: Some(Arc::clone(content)),
         signature: signature.clone(),
         ..empty_version(cause, chain)
     }

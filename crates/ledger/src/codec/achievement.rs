@@ -2,6 +2,8 @@
 //!
 //! Apart from the other nouns because the content's encoding also serves to compare submissions.
 
+use std::sync::Arc;
+
 use prost::Message;
 
 use super::CodecError;
@@ -30,7 +32,10 @@ pub(super) fn read_recorded(
     body: wire::AchievementContent,
 ) -> Result<AchievementRecorded, CodecError> {
     Ok(AchievementRecorded {
-        achievement: read_achievement(required("achievement", body.achievement)?)?,
+        achievement: Arc::new(read_achievement(required(
+            "achievement",
+            body.achievement,
+        )?)?),
         signature: read_signature(body.signature)?,
     })
 }
@@ -47,7 +52,10 @@ pub(super) fn superseded(version: &AchievementSuperseded) -> Vec<u8> {
 pub(super) fn read_superseded(
     body: wire::AchievementContent,
 ) -> Result<AchievementSuperseded, CodecError> {
-    let achievement = read_achievement(required("achievement", body.achievement)?)?;
+    let achievement = Arc::new(read_achievement(required(
+        "achievement",
+        body.achievement,
+    )?)?);
     Ok(AchievementSuperseded {
         achievement,
         reason: body.reason,
@@ -101,7 +109,10 @@ pub(super) fn received(moved: &AchievementReceived) -> Vec<u8> {
 pub(super) fn read_received(
     body: wire::AchievementReceived,
 ) -> Result<AchievementReceived, CodecError> {
-    let achievement = read_achievement(required("achievement", body.achievement)?)?;
+    let achievement = Arc::new(read_achievement(required(
+        "achievement",
+        body.achievement,
+    )?)?);
     let from = read_handle("from_learner", &body.from_learner)?;
     Ok(AchievementReceived {
         achievement,
@@ -319,6 +330,8 @@ pub(super) struct GlanceContent {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::collection::vec;
     use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
     use proptest::{option, prop_oneof};
@@ -402,7 +415,7 @@ mod tests {
                 ..wire::AchievementContent::default()
             };
             let encoded = recorded(&AchievementRecorded {
-                achievement: content,
+                achievement: Arc::new(content),
                 signature: None,
             });
             prop_assert_eq!(&whole.encode_to_vec(), &encoded);

@@ -100,7 +100,7 @@ struct Newcomer<'a> {
 struct Content<'a> {
     issuer: &'a InstitutionId,
     learner: Option<&'a LearnerReference>,
-    achievement: &'a Achievement,
+    achievement: &'a Arc<Achievement>,
     signature: Option<&'a Arc<IssuerSignature>>,
 }
 
@@ -190,7 +190,7 @@ fn submit(
         Some(ready) => Keyed::ready(&secret, (issuer.clone(), by.submitter(), handle), ready),
         None => {
             let body = Body::AchievementRecorded(AchievementRecorded {
-                achievement: achievement.clone(),
+                achievement: Arc::clone(achievement),
                 signature: content.signature.cloned(),
             });
             let event = by.unkeyed(issuer.clone(), Some(handle), body);
@@ -356,7 +356,7 @@ fn next_version(by: &By<'_>, content: Content<'_>, reason: &str) -> Result<Decis
         content.rules(by)?;
     }
     let new = AchievementSuperseded {
-        achievement: achievement.clone(),
+        achievement: Arc::clone(achievement),
         reason: reason.to_owned(),
         signature: signature.cloned(),
     };
@@ -391,7 +391,7 @@ fn name_and_reason(name: &RecordName, reason: &str) -> Vec<Violation> {
 }
 
 /// A content as it stands, and its signature.
-type Standing<'a> = (&'a Achievement, Option<&'a Arc<IssuerSignature>>);
+type Standing<'a> = (&'a Arc<Achievement>, Option<&'a Arc<IssuerSignature>>);
 
 fn reassign(
     by: &By<'_>,
@@ -431,7 +431,7 @@ fn departure_and_arrival(
         reason: reason.to_owned(),
     };
     let arrival = AchievementReceived {
-        achievement: achievement.clone(),
+        achievement: Arc::clone(achievement),
         from,
         suspended,
         signature: signature.cloned(),

@@ -110,12 +110,12 @@ impl Model {
                 name: named(&content.record_id),
                 chain: learner,
                 arrived: position,
-                versions: vec![content.clone()],
+                versions: vec![Achievement::clone(content)],
                 standing: Standing::InForce,
             }),
             Body::AchievementSuperseded(new) => {
                 let record = self.record(&new.achievement.record_id);
-                record.versions.push(new.achievement.clone());
+                record.versions.push(Achievement::clone(&new.achievement));
             }
             Body::AchievementSuspended(status) => {
                 self.record(&status.record_id).standing = Standing::Suspended;
@@ -133,7 +133,7 @@ impl Model {
                 let record = self.record(&moved.achievement.record_id);
                 record.chain = learner;
                 record.arrived = position;
-                record.versions = vec![moved.achievement.clone()];
+                record.versions = vec![Achievement::clone(&moved.achievement)];
                 record.standing = match moved.suspended {
                     true => Standing::Suspended,
                     false => Standing::InForce,
@@ -201,7 +201,7 @@ impl Model {
                 let achievement = content(draw, &record_id, self.at.date());
                 let reason = "reason".to_owned();
                 let new = AchievementSuperseded {
-                    achievement,
+                    achievement: achievement.into(),
                     reason,
                     signature: None,
                 };
@@ -220,7 +220,7 @@ impl Model {
                 };
                 self.push(learner, Body::AchievementReassigned(moved));
                 let moved = AchievementReceived {
-                    achievement,
+                    achievement: achievement.into(),
                     from: learner,
                     suspended,
                     signature: None,

@@ -16,7 +16,7 @@ use crate::account_history::{ANNA, BOB, CARA, History, course, day, issuer, name
 fn superseded(achievement: Achievement) -> Body {
     let reason = "typing error".to_owned();
     Body::AchievementSuperseded(AchievementSuperseded {
-        achievement,
+        achievement: achievement.into(),
         reason,
         signature: None,
     })
@@ -380,7 +380,7 @@ fn a_reassigned_record_leaves_one_account_and_comes_to_the_other() {
         reason: "another person".to_owned(),
     };
     let received = AchievementReceived {
-        achievement: course("r", "A", 3),
+        achievement: course("r", "A", 3).into(),
         from: ANNA,
         suspended: true,
         signature: None,

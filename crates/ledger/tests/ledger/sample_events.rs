@@ -252,7 +252,7 @@ fn learner_body(draw: &mut Draw, kind: u64) -> Body {
         21 => Body::LearnerIdentityErased,
         22 => Body::AchievementRecorded(achievement(draw).into()),
         23 => Body::AchievementSuperseded(AchievementSuperseded {
-            achievement: achievement(draw),
+            achievement: achievement(draw).into(),
             reason: text(draw),
             signature: None,
         }),
@@ -265,7 +265,7 @@ fn learner_body(draw: &mut Draw, kind: u64) -> Body {
             reason: text(draw),
         }),
         _ => Body::AchievementReceived(AchievementReceived {
-            achievement: achievement(draw),
+            achievement: achievement(draw).into(),
             from: handle(draw),
             suspended: draw.flag(),
             signature: None,

@@ -267,7 +267,7 @@ impl Bank {
         };
         let name = (event.issuer.clone(), content.record_id.clone());
         self.contents
-            .insert(name, (content.clone(), signature.clone()));
+            .insert(name, (Achievement::clone(content), signature.clone()));
     }
 
     /// At the end: what was stored, read back and judged once more, gives the same state.

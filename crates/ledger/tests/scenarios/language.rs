@@ -273,7 +273,7 @@ fn record_action(bank: &Bank, words: &Words<'_>, issuer: &InstitutionId) -> Opti
                 issuer: said().issuer,
                 signature: signature(words, &said(), &learner),
                 learner,
-                achievement: achievement(words, &said()),
+                achievement: achievement(words, &said()).into(),
                 fresh: words.option("fresh").map_or_else(|| drawn(bank), handle),
                 register: words
                     .words(1)
@@ -286,7 +286,7 @@ fn record_action(bank: &Bank, words: &Words<'_>, issuer: &InstitutionId) -> Opti
             // Without a learner in the request the statement still names one.
             signature: signature(words, &said(), &about().unwrap_or_else(|| learner("L1"))),
             learner: about(),
-            achievement: achievement(words, &said()),
+            achievement: achievement(words, &said()).into(),
             reason,
             expected,
         },
@@ -310,7 +310,7 @@ fn record_action(bank: &Bank, words: &Words<'_>, issuer: &InstitutionId) -> Opti
             let (achievement, signature) =
                 content.unwrap_or_else(|| (achievement(words, &name), None));
             Action::Reassign {
-                achievement,
+                achievement: achievement.into(),
                 signature,
                 name,
                 to: learner(words.after("to").unwrap()),

@@ -3,6 +3,8 @@
 //! Apart from the tables because these are asked of `admit` directly. Each is an event that the ledger would
 //! have accepted somewhere, altered or moved; the answer must be no.
 
+use std::sync::Arc;
+
 use ledger::event::{AchievementReceived, Opening};
 use ledger::state::Refusal;
 use ledger::words::ProvisionalReference;
@@ -155,7 +157,7 @@ fn a_record_arrives_as_it_left() {
         in_order(&state, &[&events[0], &arrived], at)
     };
     let mut better = arrival.clone();
-    better.achievement.tier = "gold".to_owned();
+    Arc::make_mut(&mut better.achievement).tier = "gold".to_owned();
     assert!(other(better).contains("arrives otherwise than it left"));
     let suspended = AchievementReceived {
         suspended: true,
@@ -163,7 +165,7 @@ fn a_record_arrives_as_it_left() {
     };
     assert!(other(suspended).contains("arrives otherwise than it left"));
     let mut another = arrival.clone();
-    another.achievement.record_id = "r2".to_owned();
+    Arc::make_mut(&mut another.achievement).record_id = "r2".to_owned();
     assert!(other(another).contains("another record arrives"));
 }
 

@@ -4,6 +4,8 @@
 //! as a named scenario. The checks of each command are the bank's; here are the words, and what must be
 //! refused beside what was accepted.
 
+use std::sync::Arc;
+
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_assert, proptest};
 use proptest::sample::select;
 use proptest::{collection, prop_oneof};
@@ -279,15 +281,15 @@ fn malformed(body: &Body, other: bool) -> Option<Body> {
     Some(match body.clone() {
         Body::AchievementRecorded(mut content) => {
             if other {
-                content.achievement.attempt = 0;
+                Arc::make_mut(&mut content.achievement).attempt = 0;
             } else {
-                content.achievement.record_id.clear();
+                Arc::make_mut(&mut content.achievement).record_id.clear();
             }
             Body::AchievementRecorded(content)
         }
         Body::AchievementSuperseded(mut new) => {
             if other {
-                new.achievement.titles.clear();
+                Arc::make_mut(&mut new.achievement).titles.clear();
             } else {
                 new.reason.clear();
             }
@@ -297,7 +299,7 @@ fn malformed(body: &Body, other: bool) -> Option<Body> {
             if other {
                 received.suspended = !received.suspended;
             } else {
-                received.achievement.tier.push('x');
+                Arc::make_mut(&mut received.achievement).tier.push('x');
             }
             Body::AchievementReceived(AchievementReceived { ..received })
         }

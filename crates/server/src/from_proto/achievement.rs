@@ -171,7 +171,7 @@ pub fn reassignment(
 struct Content {
     issuer: InstitutionId,
     learner: Option<LearnerReference>,
-    achievement: Achievement,
+    achievement: Arc<Achievement>,
     signature: Option<Arc<IssuerSignature>>,
 }
 
@@ -226,7 +226,7 @@ fn content(problems: &mut Problems, wire: v1::Achievement, acting: &InstitutionI
     Content {
         issuer,
         learner,
-        achievement,
+        achievement: Arc::new(achievement),
         signature,
     }
 }
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(student.institution, acting());
         assert_eq!(achievement.attempt, 1);
         assert_eq!(achievement.origin, Origin::Earned);
-        assert_eq!(achievement.size.unwrap().amount.to_string(), "2.5");
+        assert_eq!(achievement.size.as_ref().unwrap().amount.to_string(), "2.5");
     }
 
     #[test]

@@ -231,7 +231,7 @@ mod tests {
             Action::Submit {
                 issuer,
                 learner,
-                achievement: content,
+                achievement: content.into(),
                 signature: None,
                 fresh,
                 register: None,

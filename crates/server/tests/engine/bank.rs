@@ -212,7 +212,7 @@ impl<H: Home> Bank<H> {
                 signature: None,
                 issuer: id("uni"),
                 learner,
-                achievement,
+                achievement: achievement.into(),
                 fresh,
                 register: None,
             },

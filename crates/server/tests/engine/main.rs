@@ -219,7 +219,7 @@ async fn what_an_engine_forgot_or_never_knew_it_loads<H: Home>() {
                 signature: None,
                 issuer,
                 learner,
-                achievement,
+                achievement: achievement.into(),
                 reason,
                 expected,
             },

@@ -392,7 +392,7 @@ pub(crate) fn submit(
     Action::Submit {
         issuer: id(issuer),
         learner,
-        achievement,
+        achievement: achievement.into(),
         signature: None,
         fresh: handle(fresh),
         register: None,
@@ -406,7 +406,8 @@ pub(crate) fn supersede(record_id: &str, code: &str, tier: &str) -> Action {
         achievement: Achievement {
             tier: tier.to_owned(),
             ..achievement(record_id, code)
-        },
+        }
+        .into(),
         signature: None,
         reason: "regraded".to_owned(),
         expected: None,
@@ -416,7 +417,7 @@ pub(crate) fn supersede(record_id: &str, code: &str, tier: &str) -> Action {
 pub(crate) fn reassign(record_id: &str, content: Achievement, to: u8, reason: &str) -> Action {
     Action::Reassign {
         name: record("uni", record_id),
-        achievement: content,
+        achievement: content.into(),
         signature: None,
         to: by_handle(to),
         reason: reason.to_owned(),

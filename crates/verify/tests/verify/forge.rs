@@ -126,7 +126,7 @@ fn superseding_a_revoked_record_is_found() {
     );
     let (achievement, reason) = (achievement("r1", "CS-1"), "again".to_owned());
     let body = Body::AchievementSuperseded(AchievementSuperseded {
-        achievement,
+        achievement: achievement.into(),
         reason,
         signature: None,
     });

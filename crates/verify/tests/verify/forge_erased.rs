@@ -351,7 +351,7 @@ fn a_second_event_of_a_pair_by_another_institution_is_found() {
         achievement.tier = "B".to_owned();
         let arrived = Body::AchievementReceived(AchievementReceived {
             signature: None,
-            achievement,
+            achievement: achievement.into(),
             from: handle(1),
             suspended: false,
         });
@@ -384,7 +384,7 @@ fn an_arrival_by_another_institution_is_found_though_the_departure_is_erased() {
     });
     let arrived = Body::AchievementReceived(AchievementReceived {
         signature: None,
-        achievement: achievement("c1", "ART-1"),
+        achievement: achievement("c1", "ART-1").into(),
         from: handle(1),
         suspended: false,
     });

@@ -41,7 +41,7 @@ fn submitted(signature: Arc<IssuerSignature>) -> Action {
     Action::Submit {
         issuer: statement.issuer,
         learner: statement.learner,
-        achievement: statement.achievement,
+        achievement: statement.achievement.into(),
         signature: Some(signature),
         fresh: handle(90),
         register: None,
@@ -51,7 +51,7 @@ fn submitted(signature: Arc<IssuerSignature>) -> Action {
 /// Recorded for learner 1, whatever was signed.
 fn recorded(code: &str, signature: Option<Arc<IssuerSignature>>) -> Event {
     let body = Body::AchievementRecorded(AchievementRecorded {
-        achievement: achievement("s1", code),
+        achievement: achievement("s1", code).into(),
         signature,
     });
     event("uni", Some(handle(1)), body)
@@ -109,7 +109,7 @@ fn genuine_signatures_are_counted_and_clean() {
     };
     let moved = Action::Reassign {
         name,
-        achievement: achievement("s1", "A"),
+        achievement: achievement("s1", "A").into(),
         signature: Some(signed("k1", 1, student("uni", "S1"), "A")),
         to,
         reason,

@@ -140,7 +140,7 @@ impl Log {
         };
         let came = AchievementReceived {
             signature: None,
-            achievement,
+            achievement: achievement.into(),
             from,
             suspended,
         };
@@ -244,7 +244,7 @@ pub(crate) fn superseded(achievement: Achievement) -> Body {
     let reason = MARKER.to_owned();
     Body::AchievementSuperseded(AchievementSuperseded {
         signature: None,
-        achievement,
+        achievement: achievement.into(),
         reason,
     })
 }
