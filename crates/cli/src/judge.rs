@@ -21,14 +21,9 @@ use crate::output;
 /// [`Failure::Usage`] when it could not be checked and a program asked; people are told by `verify`.
 pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     if !global.json && !args.json {
-        return Ok(verify::run(args.clone()));
+        return Ok(verify::run(args));
     }
-    let options = Options {
-        expect_head: args.expect_head,
-        memory_bytes: args.memory_mib.saturating_mul(1 << 20),
-        ..Options::default()
-    };
-    let report = verify::verify(&OsFs, &args.dir, &options, &mut |_| {})
+    let report = verify::verify(&OsFs, &args.dir, &args.options(), &mut |_| {})
         .map_err(|error| Failure::Usage(format!("could not verify: {}", with_causes(&error))))?;
     output::json(&report)?;
     Ok(ExitCode::from(if report.clean { 0 } else { REFUSED }))

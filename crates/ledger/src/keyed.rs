@@ -4,7 +4,7 @@
 //! an event is proposed or read, and then deciding, admitting, applying, indexing and storing all use
 //! them. They cost more than all the rules together.
 
-use crate::codec;
+use crate::codec::{self, CodecError};
 use crate::event::{Body, Event};
 use crate::ids::{Handle, InstitutionId, Key};
 use crate::keys::{KeySecret, index_keys};
@@ -28,9 +28,25 @@ impl Keyed {
         Self::read(secret, event, body)
     }
 
-    /// The same, of a body that [`codec::decode`] made the event from: it is the event's encoding.
-    #[must_use]
-    pub fn read(secret: Option<&KeySecret>, event: Event, body: Vec<u8>) -> Self {
+    /// Reads an event from what its leaf shows, issuer and submitter first, and its body. To be its one
+    /// encoding, the body is compared with it; so that encoding is the body of the result.
+    ///
+    /// # Errors
+    ///
+    /// As [`codec::decode`].
+    pub fn decode(
+        secret: Option<&KeySecret>,
+        kind: u16,
+        (issuer, submitter): (&str, &str),
+        learner: Option<Handle>,
+        body: &[u8],
+    ) -> Result<Self, CodecError> {
+        let (event, body) = codec::decode_encoded(kind, issuer, submitter, learner, body)?;
+        Ok(Self::read(secret, event, body))
+    }
+
+    /// Of an event with that encoding.
+    fn read(secret: Option<&KeySecret>, event: Event, body: Vec<u8>) -> Self {
         let names = secret.map(|secret| Names::of(secret, &event, &body));
         let names = names.unwrap_or_default();
         Keyed { event, body, names }

@@ -21,6 +21,9 @@ use crate::invariants as must;
 use crate::missing::Missing;
 use crate::signatures;
 
+/// Why judging stops where records are missing from the log.
+pub(crate) const LOST: &str = "records cannot be read from here on";
+
 /// The state, and whether it can still be trusted.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -75,12 +78,12 @@ impl Admission {
     /// Judges a record and takes it in.
     pub(crate) fn take(
         &mut self,
-        record: &Examined,
+        record: &Examined<'_>,
         missing: &Missing,
         place: Place,
         out: &mut Gathered,
     ) {
-        let leaf = &record.leaf;
+        let leaf = record.leaf;
         let is_registry = leaf.learner.is_none();
         if self.stopped.is_none() && self.state.size() != leaf.position.0 {
             self.stop(leaf.position.0, "records before it are missing", out);
@@ -88,13 +91,13 @@ impl Admission {
         if self.stopped.is_some() {
             return out.admissions.after_stop += 1;
         }
-        if let Said::Event(keyed) = &record.said
+        if let Said::Event(keyed) = record.said
             && keyed.event().body.signature().is_some()
         {
             let genuine = signatures::check_one(keyed.event(), self.state.registry());
             out.signatures.count(genuine);
         }
-        match &record.said {
+        match record.said {
             Said::Event(event) if record.held == Held::Body => {
                 self.judge(event, record, missing, place, out);
             }
@@ -138,11 +141,11 @@ impl Admission {
                 self.take_in_erased(record, event);
                 out.admissions.erased += 1;
             }
-            Said::Unasked => self.skip(),
+            Said::Links(_) | Said::Unasked => self.skip(),
         }
     }
 
-    fn take_in_erased(&mut self, record: &Examined, event: &Event) {
+    fn take_in_erased(&mut self, record: &Examined<'_>, event: &Event) {
         // A second registration would open an account again that a merge had closed.
         let reopens = event.body.kind() == EventKind::LearnerRegistered
             && record.leaf.learner.is_some_and(|link| link.revision > 0);
@@ -151,8 +154,8 @@ impl Admission {
     }
 
     /// A body that is what the leaf commits to, and yet no event.
-    fn report_nonsense(&self, record: &Examined, place: Place, out: &mut Gathered) {
-        if let (Said::Nothing { error, .. }, Held::Body) = (&record.said, record.held) {
+    fn report_nonsense(&self, record: &Examined<'_>, place: Place, out: &mut Gathered) {
+        if let (Said::Nothing { error, .. }, Held::Body) = (record.said, record.held) {
             out.check(
                 place,
                 must::a_body_is_the_one_encoding_of_its_event(Some(error.clone())),
@@ -163,7 +166,7 @@ impl Admission {
     fn judge(
         &mut self,
         keyed: &Keyed,
-        record: &Examined,
+        record: &Examined<'_>,
         missing: &Missing,
         place: Place,
         out: &mut Gathered,
@@ -216,7 +219,7 @@ impl Admission {
     fn judge_erased(
         &self,
         event: &Event,
-        record: &Examined,
+        record: &Examined<'_>,
         missing: &Missing,
         place: Place,
         out: &mut Gathered,
@@ -229,7 +232,7 @@ impl Admission {
         }
     }
 
-    fn refuse(&self, record: &Examined, refusal: &Refusal, place: Place, out: &mut Gathered) {
+    fn refuse(&self, record: &Examined<'_>, refusal: &Refusal, place: Place, out: &mut Gathered) {
         let refused = Some(sentence(refusal));
         let kind = record.leaf.kind;
         out.check(
@@ -242,7 +245,7 @@ impl Admission {
     fn knows(
         &mut self,
         opened: &LedgerOpened,
-        record: &Examined,
+        record: &Examined<'_>,
         place: Place,
         out: &mut Gathered,
     ) -> bool {
@@ -262,7 +265,7 @@ impl Admission {
     }
 }
 
-fn is_damaged(record: &Examined, missing: &Missing) -> bool {
+fn is_damaged(record: &Examined<'_>, missing: &Missing) -> bool {
     let learner = record.leaf.learner;
     learner.is_some_and(|link| missing.is_damaged(link.handle))
 }

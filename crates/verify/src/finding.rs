@@ -158,6 +158,14 @@ impl<T: Ord> First<T> {
         }
     }
 
+    pub(crate) fn merge(&mut self, other: First<T>) {
+        self.total = self.total.saturating_add(other.total);
+        self.kept.extend(other.kept);
+        while self.kept.len() > FINDINGS_MAX {
+            self.kept.pop_last();
+        }
+    }
+
     pub(crate) fn total(&self) -> u64 {
         self.total
     }

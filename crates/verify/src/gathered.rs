@@ -23,8 +23,13 @@ pub(crate) struct Gathered {
 
 impl Gathered {
     pub(crate) fn new() -> Gathered {
+        Gathered::up_to(None)
+    }
+
+    /// For the passes that follow one that ended at this position.
+    pub(crate) fn up_to(limit: Option<u64>) -> Gathered {
         Gathered {
-            limit: None,
+            limit,
             findings: First::new(),
             notes: First::new(),
             stop: None,
@@ -65,6 +70,18 @@ impl Gathered {
     pub(crate) fn stop(&mut self, position: u64, why: &'static str) {
         let stop = (position, why);
         self.stop = Some(self.stop.map_or(stop, |before| before.min(stop)));
+    }
+
+    /// Adds what was found elsewhere at the same time.
+    pub(crate) fn merge(&mut self, other: Gathered) {
+        self.findings.merge(other.findings);
+        self.notes.merge(other.notes);
+        if let Some((position, why)) = other.stop {
+            self.stop(position, why);
+        }
+        self.admissions.add(other.admissions);
+        self.signatures.add(other.signatures);
+        self.erased = self.erased.saturating_add(other.erased);
     }
 
     /// The notes, in order of position.

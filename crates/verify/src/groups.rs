@@ -85,10 +85,13 @@ fn mixed(id: &[u8; 16]) -> u64 {
 }
 
 /// To whom each key leads, for one share of the keys: joins learners that have one in common.
+///
+/// Half of a key is kept. That two keys have the same half by chance puts learners together that need not
+/// be, and changes nothing else.
 #[derive(Debug)]
 pub(crate) struct Holders {
     share: Share,
-    first: HashMap<[u8; 16], Handle>,
+    first: HashMap<[u8; 8], Handle>,
 }
 
 impl Holders {
@@ -101,8 +104,9 @@ impl Holders {
 
     /// Takes note that the key leads to the learner.
     pub(crate) fn note(&mut self, key: [u8; 16], learner: Handle, groups: &mut Groups) {
-        if self.share.holds(&key) {
-            let first = *self.first.entry(key).or_insert(learner);
+        let (half, _) = key.split_at(8);
+        if let (true, Ok(half)) = (self.share.holds(&key), half.try_into()) {
+            let first = *self.first.entry(half).or_insert(learner);
             groups.join(first, learner);
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use chain::{Handle, Hash, Leaf};
+use chain::{Handle, Hash, Leaf, LearnerLink};
 use ledger::EventKind;
 use ledger::event::erasure_covers;
 
@@ -15,7 +15,7 @@ use crate::examine::{Examined, Held};
 use crate::finding::Place;
 use crate::gathered::Gathered;
 use crate::invariants::{self as must, Tip};
-use crate::missing::Missing;
+use crate::structure::InPair;
 
 /// What an erasure may cover: the identity, or the rest. Only LEARNER_ERASED covers both.
 const IDENTITY: usize = 0;
@@ -52,8 +52,6 @@ struct Account {
 #[derive(Debug)]
 pub(crate) struct Learners {
     accounts: HashMap<Handle, Account>,
-    /// What their events no longer have to rest on.
-    missing: Missing,
     erased_through: Option<u64>,
     lost: Vec<Range<u64>>,
     erased: u64,
@@ -63,7 +61,6 @@ impl Learners {
     pub(crate) fn new(erased_through: Option<u64>) -> Learners {
         Learners {
             accounts: HashMap::new(),
-            missing: Missing::default(),
             erased_through,
             lost: Vec::new(),
             erased: 0,
@@ -80,19 +77,12 @@ impl Learners {
         self.erased
     }
 
-    /// What is missing of what events rest on.
-    pub(crate) fn missing(&self) -> &Missing {
-        &self.missing
-    }
-
-    /// Takes in a record. `before` is the learner of the first event of the pair that it closes;
-    /// `block_first` is the first position of its block.
+    /// Takes in a record; `block_first` is the first position of its block.
     pub(crate) fn take(
         &mut self,
-        record: &Examined,
+        record: &Examined<'_>,
         place: Place,
         block_first: u64,
-        before: Option<Handle>,
         out: &mut Gathered,
     ) {
         let Some(link) = record.leaf.learner else {
@@ -102,75 +92,41 @@ impl Learners {
             );
         };
         let kind = must::kind_of(record.leaf.kind);
-        self.follow(record, place, out);
-        if let (Some(before), Some(kind)) = (before, kind) {
-            self.tie(kind, before, link.handle);
-        }
-        match (record.held, kind) {
-            (Held::Body, _) => {}
-            (Held::Zeros, Some(kind)) => {
-                self.missing
-                    .erase(link.handle, kind, record.leaf.position.0);
-            }
-            (Held::Zeros, None) | (Held::Other(_), _) => self.missing.damage(link.handle),
-        }
-        if must::is_erasing(kind) {
-            self.erase(link.handle, kind, place, block_first, out);
-        }
-        let class = match kind {
-            Some(kind) if erasure_covers(EventKind::LearnerIdentityErased, kind) => IDENTITY,
-            Some(kind) if erasure_covers(EventKind::LearnerErased, kind) => REST,
-            _ => {
-                let leaf = &record.leaf;
-                return out.check(place, uncovered(leaf.kind, leaf.commitment, record.held));
-            }
-        };
-        let account = self.accounts.entry(link.handle).or_default();
-        account.note(&record.leaf, record.held, class, place);
-    }
-
-    /// The learner's chain.
-    fn follow(&mut self, record: &Examined, place: Place, out: &mut Gathered) {
-        let Some(link) = &record.leaf.learner else {
-            return;
-        };
-        let account = self.accounts.entry(link.handle).or_default();
         let is_lost = |position| self.lost.iter().any(|range| range.contains(&position));
-        if link.revision == 0 || !is_lost(link.previous_position.0) {
-            out.check(
-                place,
-                must::a_learners_history_has_no_gap(account.tip, link),
-            );
+        let mut account = self.accounts.entry(link.handle).or_default();
+        account.follow(record, &link, is_lost, place, out);
+        let class = class_of(kind);
+        if record.in_pair != InPair::No || must::is_erasing(kind) {
+            if let (InPair::Second(before), Some(kind)) = (record.in_pair, kind) {
+                self.tie(kind, before, link.handle);
+            }
+            if must::is_erasing(kind) {
+                self.erase(link.handle, kind, place, block_first, out);
+            }
+            account = self.accounts.entry(link.handle).or_default();
         }
-        out.check(
-            place,
-            must::a_learners_history_begins_with_its_registration(&record.leaf),
-        );
-        let position = record.leaf.position.0;
-        account.tip = Some(Tip {
-            revision: link.revision,
-            position,
-            hash: record.hash,
-        });
+        match class {
+            Some(class) => account.note(record.leaf, record.held, class, place),
+            None => {
+                let leaf = record.leaf;
+                out.check(place, uncovered(leaf.kind, leaf.commitment, record.held));
+            }
+        }
     }
 
     /// The pair that a record closes.
     fn tie(&mut self, kind: EventKind, before: Handle, handle: Handle) {
         match kind {
             EventKind::LearnerAbsorbed => {
-                self.accounts
-                    .entry(handle)
-                    .or_default()
-                    .absorbed
-                    .push(before);
+                let absorbing = self.accounts.entry(handle).or_default();
+                absorbing.absorbed.push(before);
             }
             EventKind::LearnerReopened => {
                 let absorbing = self.accounts.entry(before).or_default();
                 absorbing.absorbed.retain(|absorbed| *absorbed != handle);
             }
-            _ => return self.missing.tie(before, handle),
+            _ => {}
         }
-        self.missing.merge(before, handle);
     }
 
     /// An erasure settles what it covers, and must have been carried out up to the mark.
@@ -245,6 +201,29 @@ impl Learners {
 }
 
 impl Account {
+    /// The learner's chain.
+    fn follow(
+        &mut self,
+        record: &Examined<'_>,
+        link: &LearnerLink,
+        is_lost: impl Fn(u64) -> bool,
+        place: Place,
+        out: &mut Gathered,
+    ) {
+        if link.revision == 0 || !is_lost(link.previous_position.0) {
+            out.check(place, must::a_learners_history_has_no_gap(self.tip, link));
+        }
+        out.check(
+            place,
+            must::a_learners_history_begins_with_its_registration(record.leaf),
+        );
+        self.tip = Some(Tip {
+            revision: link.revision,
+            position: record.leaf.position.0,
+            hash: *record.hash,
+        });
+    }
+
     fn note(&mut self, leaf: &Leaf, held: Held, class: usize, place: Place) {
         let live = &mut self.live[class];
         live.last = Some(leaf.position.0);
@@ -309,6 +288,16 @@ impl Covered {
         if is_earlier {
             self.first_left = Some(first);
         }
+    }
+}
+
+/// What kind of erasure may cover a record of that kind.
+fn class_of(kind: Option<EventKind>) -> Option<usize> {
+    let kind = kind?;
+    if erasure_covers(EventKind::LearnerIdentityErased, kind) {
+        Some(IDENTITY)
+    } else {
+        erasure_covers(EventKind::LearnerErased, kind).then_some(REST)
     }
 }
 

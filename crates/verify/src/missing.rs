@@ -9,7 +9,10 @@ use std::collections::{HashMap, HashSet};
 use chain::Handle;
 use ledger::EventKind;
 
+use crate::examine::{Examined, Held};
 use crate::groups::Groups;
+use crate::invariants as must;
+use crate::structure::InPair;
 
 /// What is missing of the records of learners that have to do with each other.
 #[derive(Debug, Default)]
@@ -31,6 +34,27 @@ struct Erased {
 }
 
 impl Missing {
+    /// Takes in a record of the learners that are followed.
+    pub(crate) fn take(&mut self, record: &Examined<'_>) {
+        let Some(link) = record.leaf.learner else {
+            return;
+        };
+        let kind = must::kind_of(record.leaf.kind);
+        match (record.in_pair, kind) {
+            (
+                InPair::Second(before),
+                Some(EventKind::LearnerAbsorbed | EventKind::LearnerReopened),
+            ) => self.merge(before, link.handle),
+            (InPair::Second(before), Some(_)) => self.tie(before, link.handle),
+            _ => {}
+        }
+        match (record.held, kind) {
+            (Held::Body, _) => {}
+            (Held::Zeros, Some(kind)) => self.erase(link.handle, kind, record.leaf.position.0),
+            (Held::Zeros, None) | (Held::Other(_), _) => self.damage(link.handle),
+        }
+    }
+
     /// The second learner took the first in, or gave it back.
     pub(crate) fn merge(&mut self, one: Handle, other: Handle) {
         self.merged.join(one, other);

@@ -4,25 +4,22 @@
 //! by share when it does not.
 
 use std::num::NonZero;
-use std::ops::Range;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::ScopedJoinHandle;
 
-use chain::{Handle, Leaf};
+use chain::Leaf;
 use durable::Fs;
-use ledger::{Body, Event, KeySecret};
+use ledger::KeySecret;
 
-use crate::admission::Admission;
 use crate::directory::Directory;
 use crate::error::CouldNotRun;
-use crate::examine::{self, Examined, ExaminedBlock, Said, Wanted};
-use crate::finding::Place;
-use crate::gathered::Gathered;
-use crate::groups::{Groups, Holders, Share};
+use crate::examine::{self, ExaminedBlock, Reading, Wanted};
+use crate::fold::Fold;
+use crate::groups::{Groups, Share};
 use crate::judge::{Hangup, Item, Stop, read_log};
-use crate::learners::Learners;
-use crate::signatures;
-use crate::structure::{InPair, Pairs, Structure};
+use crate::readmission::Readmission;
 
 /// What a pass is for.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +30,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) learners: Option<(Share, &'a Groups)>,
     /// Which keys to follow, to find the learners that belong together.
     pub(crate) keys: Option<Share>,
+    /// Whether to read what bodies say, and to admit it again.
+    pub(crate) events: bool,
 }
 
 impl Pass<'_> {
@@ -47,20 +46,25 @@ impl Pass<'_> {
     }
 
     fn wants(&self, leaf: &Leaf) -> Wanted {
+        let is_own = self.owns(leaf);
         // Every share admits the registry's events: the rules about learners rest on them.
-        let registry = self.learners.is_some() && leaf.learner.is_none();
-        let opening = leaf.position.0 == 0;
-        let keys = self.keys.is_some() && (leaf.learner.is_some() || opening);
-        let commitment = registry || self.owns(leaf);
+        let registry = self.events && self.learners.is_some() && leaf.learner.is_none();
+        let reading = match (is_own || registry, self.keys) {
+            _ if !self.events => Reading::Nothing,
+            (true, _) => Reading::Event,
+            (false, Some(_)) => Reading::Links,
+            (false, None) => Reading::Nothing,
+        };
         Wanted {
-            commitment,
-            event: commitment || keys,
+            is_own,
+            commitment: is_own || registry,
+            reading,
         }
     }
 }
 
 /// An item of the log, its records examined.
-enum Found {
+pub(crate) enum Found {
     Block(ExaminedBlock),
     Other(Item),
 }
@@ -84,11 +88,12 @@ struct Shared<'a> {
 /// How many records a batch has at least before it is handed over: enough that handing over costs
 /// nothing beside them.
 const BATCH_RECORDS: usize = 512;
-/// How many batches wait at most, examined or not.
-const BATCHES_WAITING: usize = 8;
+/// How many batches wait at most before each of the steps.
+const BATCHES_WAITING: usize = 4;
 
 /// Reads the log and folds it. Order: one thread reads and follows the chain; as many as there are cores
-/// examine batches, whichever is free; the caller's folds them in the order in which they were read.
+/// examine batches, whichever is free; the caller's folds them in the order in which they were read; one
+/// more admits the events again, which costs as much as everything else that needs an order.
 pub(crate) fn run<F: Fs>(
     fs: &F,
     dir: &Directory,
@@ -104,19 +109,38 @@ pub(crate) fn run<F: Fs>(
         tasks: Mutex::new(tasks),
         spent: Mutex::new(spent),
     };
-    let examiners = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let n_cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let admits = pass.events && pass.learners.is_some();
+    let limit = fold.out.limit;
     std::thread::scope(|scope| {
         let shared = &shared;
         let reader = scope.spawn(move || send_log(fs, dir, shared, &task_sender, &order));
-        for _ in 0..examiners {
+        for _ in 0..n_cores {
             scope.spawn(|| examine_tasks(shared));
         }
-        fold_all(in_order, &spent_sender, fold);
-        match reader.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
+        let readmission = admits.then(|| {
+            let (folded, batches) = sync_channel(BATCHES_WAITING);
+            let spent = spent_sender.clone();
+            let admit = move || Readmission::new(limit, n_cores).run(batches, &spent);
+            (folded, scope.spawn(admit))
+        });
+        let (folded, readmission) = readmission.unzip();
+        // Whoever takes a batch may have ended, by a panic that is met when it is joined.
+        fold_all(in_order, fold, &|batch| match &folded {
+            Some(folded) => drop(folded.send(batch)),
+            None => drop(spent_sender.send(batch)),
+        });
+        drop(folded);
+        if let Some(readmission) = readmission {
+            fold.out.merge(joined(readmission));
         }
+        joined(reader)
     })
+}
+
+/// What a thread returns, or its panic.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn send_log<F: Fs>(
@@ -178,182 +202,21 @@ fn examine_tasks(shared: &Shared<'_>) {
     }
 }
 
+/// `done` takes each batch that has been folded.
 fn fold_all(
     in_order: Receiver<Receiver<Vec<Found>>>,
-    spent: &Sender<Vec<Found>>,
     fold: &mut Fold<'_>,
+    done: &dyn Fn(Vec<Found>),
 ) {
     for examined in in_order {
         // Whoever examined it has panicked: so does the pass, when its threads have ended.
         let Ok(batch) = examined.recv() else { return };
-        if fold.pass.learners.is_some() {
-            signatures::check(&signed(&batch), fold.admission.registry());
-        }
         for found in &batch {
             match found {
                 Found::Block(block) => fold.block(block),
                 Found::Other(item) => fold.item(item),
             }
         }
-        // The examiners may have ended; then it is freed with the channel.
-        let _ = spent.send(batch);
-    }
-}
-
-/// The events of a batch that bring an issuer's signature.
-fn signed(batch: &[Found]) -> Vec<&Event> {
-    let blocks = batch.iter().filter_map(|found| match found {
-        Found::Block(block) => Some(block),
-        Found::Other(_) => None,
-    });
-    let said = blocks.flat_map(|block| &block.records);
-    said.filter_map(|record| match &record.said {
-        Said::Event(keyed) => Some(keyed.event()).filter(|event| event.body.signature().is_some()),
-        _ => None,
-    })
-    .collect()
-}
-
-/// What a pass has made of the log so far.
-pub(crate) struct Fold<'a> {
-    pub(crate) pass: Pass<'a>,
-    pub(crate) out: &'a mut Gathered,
-    pub(crate) structure: Structure,
-    pub(crate) learners: Learners,
-    pub(crate) admission: Admission,
-    pub(crate) groups: Groups,
-    pub(crate) holders: Holders,
-    pub(crate) secret: Option<KeySecret>,
-    /// Told how many bytes lie behind.
-    pub(crate) progress: &'a mut dyn FnMut(u64),
-}
-
-impl Fold<'_> {
-    fn item(&mut self, item: &Item) {
-        match item {
-            Item::Finding(finding) if self.pass.structure => self.out.find(finding.clone()),
-            Item::Note(note) if self.pass.structure => self.out.note(u64::MAX, note.clone()),
-            Item::Mark if self.pass.structure => self.structure.counts.head_marks += 1,
-            Item::Read(bytes) => (self.progress)(*bytes),
-            Item::Lost(range) => self.lose(range),
-            _ => {}
-        }
-    }
-
-    fn lose(&mut self, range: &Range<u64>) {
-        // Every pass meets the loss; the one that looks at the bytes reports it.
-        let mut unheard = Gathered::new();
-        let out = if self.pass.structure {
-            &mut *self.out
-        } else {
-            &mut unheard
-        };
-        self.admission
-            .stop(range.start, "records cannot be read from here on", out);
-        self.learners.lose(range.clone());
-        let lost = range.end.saturating_sub(range.start);
-        self.structure.counts.unreadable = self.structure.counts.unreadable.saturating_add(lost);
-    }
-
-    fn block(&mut self, block: &ExaminedBlock) {
-        if self.pass.structure {
-            self.structure.take(block, self.out);
-        }
-        let Some(first) = block.records.first() else {
-            return;
-        };
-        let block_first = first.leaf.position.0;
-        let mut pairs = Pairs::default();
-        for record in &block.records {
-            let (in_pair, is_half) = pairs.take(record);
-            if is_half {
-                self.admission.await_nothing();
-            }
-            if self.pass.keys.is_some() {
-                self.follow_keys(record, in_pair);
-            }
-            if self.pass.learners.is_some() {
-                let place = Place::new(record.leaf.position.0, block.segment, block.start);
-                self.check(record, place, block_first, in_pair);
-            }
-        }
-        if pairs.ends_half_done() {
-            self.admission.await_nothing();
-        }
-    }
-
-    fn check(&mut self, record: &Examined, place: Place, block_first: u64, in_pair: InPair) {
-        let leaf = &record.leaf;
-        let is_own = self.pass.owns(leaf);
-        if is_own {
-            let before = match in_pair {
-                InPair::Second(before) => Some(before),
-                InPair::No | InPair::Stray => None,
-            };
-            self.learners
-                .take(record, place, block_first, before, self.out);
-        }
-        if in_pair == InPair::Stray || (!is_own && leaf.learner.is_some()) {
-            self.admission.skip();
-            if is_own && self.out.covers(leaf.position.0) {
-                self.out.admissions.damaged += 1;
-            }
-            return;
-        }
-        let missing = self.learners.missing();
-        if is_own && self.out.covers(leaf.position.0) {
-            self.admission.take(record, missing, place, self.out);
-        } else {
-            // Another share reports on the registry's events; here they only have to be known.
-            self.admission
-                .take(record, missing, place, &mut Gathered::new());
-        }
-    }
-
-    /// Joins the learners that the record, or one of its keys, leads to.
-    fn follow_keys(&mut self, record: &Examined, in_pair: InPair) {
-        // Invariant: the leaves of a pair are enough, so its learners share what is missing of either.
-        if let (InPair::Second(before), Some(link)) = (in_pair, record.leaf.learner) {
-            self.groups.join(before, link.handle);
-        }
-        let Said::Event(keyed) = &record.said else {
-            return;
-        };
-        let event = keyed.event();
-        if let Body::LedgerOpened(opened) = &event.body {
-            self.secret.get_or_insert(KeySecret(opened.suppression_key));
-        }
-        let Some(link) = record.leaf.learner else {
-            return;
-        };
-        let own = link.handle;
-        let Some(secret) = &self.secret else { return };
-        let counterpart = match &event.body {
-            Body::LearnerMerged(other)
-            | Body::LearnerAbsorbed(other)
-            | Body::LearnersSeparated(other)
-            | Body::LearnerReopened(other) => Some(other.learner),
-            Body::AchievementReassigned(moved) => Some(moved.to),
-            Body::AchievementReceived(moved) => Some(moved.from),
-            _ => None,
-        };
-        if let Some(other) = counterpart {
-            self.groups.join(own, Handle(other.0));
-        }
-        for key in keyed.keys(secret) {
-            self.holders.note(key.0, own, &mut self.groups);
-        }
-    }
-
-    /// What can be judged only at the end; gives back what other passes need.
-    pub(crate) fn finish(self) -> (Structure, Groups) {
-        if self.pass.structure {
-            self.structure.finish(self.out);
-        }
-        if self.pass.learners.is_some() {
-            self.out.erased = self.out.erased.saturating_add(self.learners.erased());
-            self.learners.finish(self.out);
-        }
-        (self.structure, self.groups)
+        done(batch);
     }
 }

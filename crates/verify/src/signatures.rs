@@ -11,9 +11,11 @@ use ledger::registry::Registry;
 const THREAD_SIGNATURES: usize = 16;
 
 /// Checks the signatures of these events with the keys that are registered by now.
-pub(crate) fn check(signed: &[&Event], registry: &Registry) {
-    let n_cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let share = signed.len().div_ceil(n_cores).max(THREAD_SIGNATURES);
+pub(crate) fn check(signed: &[&Event], registry: &Registry, n_cores: usize) {
+    if signed.is_empty() {
+        return;
+    }
+    let share = signed.len().div_ceil(n_cores.max(1)).max(THREAD_SIGNATURES);
     let check_all = |share: &[&Event]| {
         for event in share {
             check_one(event, registry);

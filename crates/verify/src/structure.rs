@@ -3,7 +3,7 @@
 //!
 //! Apart from learners and admission because it needs no memory that grows.
 
-use chain::{Handle, Hash, Head};
+use chain::{Handle, Hash, Head, Leaf};
 use ledger::EventKind;
 
 use crate::examine::{Examined, ExaminedBlock};
@@ -42,8 +42,8 @@ impl Structure {
         self.counts.blocks += 1;
         let at = |position| Place::new(position, block.segment, block.start);
         let mut before = None;
-        for record in &block.records {
-            self.record(record, at(record.leaf.position.0), out);
+        for record in block.records() {
+            self.record(&record, at(record.leaf.position.0), out);
             let kind = Some(record.leaf.kind);
             let place = at(record.leaf.position.0);
             out.check(place, must::pairs_are_neighbours_in_one_block(before, kind));
@@ -53,8 +53,8 @@ impl Structure {
         out.check(last, must::pairs_are_neighbours_in_one_block(before, None));
     }
 
-    fn record(&mut self, record: &Examined, place: Place, out: &mut Gathered) {
-        let leaf = &record.leaf;
+    fn record(&mut self, record: &Examined<'_>, place: Place, out: &mut Gathered) {
+        let leaf = record.leaf;
         let position = leaf.position.0;
         out.check(
             place,
@@ -67,13 +67,13 @@ impl Structure {
         );
         self.head = Head {
             size: position.saturating_add(1),
-            hash: record.hash,
+            hash: *record.hash,
         };
         if self
             .expected
             .is_some_and(|expected| expected.size == self.head.size)
         {
-            self.hash_at_expected = Some(record.hash);
+            self.hash_at_expected = Some(*record.hash);
         }
         if self.erased_through == Some(position) {
             self.kind_at_mark = Some(leaf.kind);
@@ -127,18 +127,16 @@ pub(crate) struct Pairs {
 
 impl Pairs {
     /// Takes in the next record; also says whether a pair before it was left half done.
-    pub(crate) fn take(&mut self, record: &Examined) -> (InPair, bool) {
-        let kind = must::kind_of(record.leaf.kind);
-        let handle = record.leaf.learner.map(|link| link.handle);
+    pub(crate) fn take(&mut self, leaf: &Leaf) -> (InPair, bool) {
+        let kind = must::kind_of(leaf.kind);
+        let handle = leaf.learner.map(|link| link.handle);
         let before = std::mem::replace(&mut self.before, kind.map(|kind| (kind, handle)));
         let awaited = before.and_then(|(kind, _)| must::second_of(kind));
         let closes = awaited.is_some() && awaited == kind;
         let is_half = awaited.is_some() && !closes;
         match before.and_then(|(_, first)| first).filter(|_| closes) {
             Some(first) => (InPair::Second(first), false),
-            None if must::pairs_are_neighbours_in_one_block(None, Some(record.leaf.kind))
-                .is_err() =>
-            {
+            None if must::pairs_are_neighbours_in_one_block(None, Some(leaf.kind)).is_err() => {
                 (InPair::Stray, is_half)
             }
             None => (InPair::No, is_half),

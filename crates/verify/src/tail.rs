@@ -12,7 +12,7 @@ use durable::{Fs, Mode};
 
 use crate::directory::{Directory, SegmentFile};
 use crate::error::CouldNotRun;
-use crate::examine::{self, ExaminedBlock, Held, Wanted};
+use crate::examine::{self, ExaminedBlock, Held, Reading, Wanted};
 use crate::finding::{FINDINGS_MAX, Finding, Place};
 use crate::gathered::Gathered;
 use crate::invariants::{self as must, Tip};
@@ -71,8 +71,9 @@ pub fn tail<F: Fs>(fs: &F, dir: &Path, bytes: u64) -> Result<Tail, CouldNotRun> 
     };
     walk.structure.head = start;
     let wanted = |_: &chain::Leaf| Wanted {
+        is_own: true,
         commitment: true,
-        event: false,
+        reading: Reading::Nothing,
     };
     let mut torn = None;
     let mut bytes: u64 = 0;
@@ -154,8 +155,8 @@ struct Walk {
 impl Walk {
     fn block(&mut self, block: &ExaminedBlock) {
         self.structure.take(block, &mut self.out);
-        for record in &block.records {
-            let leaf = &record.leaf;
+        for record in block.records() {
+            let leaf = record.leaf;
             let place = Place::new(leaf.position.0, block.segment, block.start);
             let at = leaf.recorded_at.0;
             let first = self.recorded_at.map_or(at, |(first, _)| first);
@@ -169,7 +170,7 @@ impl Walk {
                 }
             }
             if let Some(link) = &leaf.learner {
-                self.follow(link, leaf.position.0, record.hash, place);
+                self.follow(link, leaf.position.0, *record.hash, place);
             }
         }
     }

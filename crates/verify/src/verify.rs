@@ -12,13 +12,13 @@ use std::path::Path;
 use chain::Head;
 use durable::Fs;
 
-use crate::admission::Admission;
 use crate::directory::Directory;
 use crate::error::CouldNotRun;
+use crate::fold::Fold;
 use crate::gathered::Gathered;
 use crate::groups::{Groups, Holders, Share};
 use crate::learners::Learners;
-use crate::pass::{self, Fold, Pass};
+use crate::pass::{self, Pass};
 use crate::report::Report;
 use crate::structure::Structure;
 
@@ -31,6 +31,9 @@ pub struct Options {
     pub memory_bytes: u64,
     /// The number of shares to cut the learners into, instead of as many as memory asks for.
     pub shares: Option<u64>,
+    /// Checks everything that hashes alone decide, and reads no body: neither whether it is an event, nor
+    /// whether the rules admit it, nor what an issuer has signed.
+    pub hashes_only: bool,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             expect_head: None,
             memory_bytes: 1 << 30,
             shares: None,
+            hashes_only: false,
         }
     }
 }
@@ -54,8 +58,10 @@ pub struct Progress {
 
 /// Memory for one record of which everything is known, in bytes: measured as 390, 20 records a learner.
 const STATE_BYTES_PER_RECORD: u64 = 512;
-/// Memory for the keys of one record, in bytes: measured as 210.
-const KEY_BYTES_PER_RECORD: u64 = 256;
+/// Memory for the keys of one record, in bytes.
+const KEY_BYTES_PER_RECORD: u64 = 96;
+/// Memory for one record of which only the hashes are checked, in bytes.
+const CHAIN_BYTES_PER_RECORD: u64 = 48;
 
 /// Verifies the ledger in a data directory: the one that holds `log`.
 ///
@@ -73,15 +79,18 @@ pub fn verify<F: Fs>(
     let mut dir = Directory::read(fs, dir)?;
     let records = dir.records_estimate(fs);
     let memory = options.memory_bytes.max(1);
-    let shares_of = |bytes_each: u64| records.saturating_mul(bytes_each).div_ceil(memory).max(1);
-    let learner_shares = options
-        .shares
-        .unwrap_or_else(|| shares_of(STATE_BYTES_PER_RECORD))
-        .max(1);
-    let key_shares = options
-        .shares
-        .unwrap_or_else(|| shares_of(KEY_BYTES_PER_RECORD))
-        .max(1);
+    let shares_of = |bytes_each: u64| {
+        let asked = records.saturating_mul(bytes_each).div_ceil(memory);
+        options.shares.unwrap_or(asked).max(1)
+    };
+    let (learner_shares, key_shares) = if options.hashes_only {
+        (shares_of(CHAIN_BYTES_PER_RECORD), 1)
+    } else {
+        (
+            shares_of(STATE_BYTES_PER_RECORD),
+            shares_of(KEY_BYTES_PER_RECORD),
+        )
+    };
 
     let mut out = Gathered::new();
     dir.findings.drain(..).for_each(|finding| out.find(finding));
@@ -127,6 +136,7 @@ impl<F: Fs> Work<'_, F> {
             structure: true,
             learners,
             keys: None,
+            events: self.events(),
         };
         let (structure, _) = self.pass(pass, 0, Groups::default(), out, progress)?;
         Ok(structure)
@@ -148,6 +158,7 @@ impl<F: Fs> Work<'_, F> {
                 structure: is_first,
                 learners: None,
                 keys: Some(share),
+                events: self.events(),
             };
             let (seen, joined) = self.pass(pass, n_done, groups, out, progress)?;
             groups = joined;
@@ -163,11 +174,16 @@ impl<F: Fs> Work<'_, F> {
                 structure: false,
                 learners: Some((share, &groups)),
                 keys: None,
+                events: self.events(),
             };
             self.pass(pass, n_done, Groups::default(), out, progress)?;
             n_done = n_done.saturating_add(1);
         }
         Ok(structure.unwrap_or_else(|| self.structure()))
+    }
+
+    fn events(&self) -> bool {
+        !self.options.hashes_only
     }
 
     fn structure(&self) -> Structure {
@@ -195,10 +211,8 @@ impl<F: Fs> Work<'_, F> {
             out,
             structure: self.structure(),
             learners: Learners::new(self.dir.erased_through),
-            admission: Admission::new(),
             groups,
             holders: Holders::new(pass.keys.unwrap_or(Share::ALL)),
-            secret: None,
             progress: &mut report,
         };
         pass::run(self.fs, self.dir, &pass, &mut fold)?;
@@ -219,6 +233,7 @@ fn report(dir: &Directory, options: &Options, structure: Structure, mut out: Gat
         expected_head: options.expect_head.map(|head| head.to_string()),
         counts,
         admissions: out.admissions,
+        hashes_only: options.hashes_only,
         signatures: out.signatures,
         findings_total,
         findings: out.findings.into_sorted(),

@@ -328,6 +328,20 @@ pub(super) struct GlanceContent {
     pub(super) awarded: String,
 }
 
+/// The record's name alone, for those who only ask which records belong together.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct GlanceAtName {
+    #[prost(message, optional, tag = "1")]
+    pub(super) achievement: Option<GlanceName>,
+}
+
+/// The same of [`wire::Achievement`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct GlanceName {
+    #[prost(string, tag = "1")]
+    pub(super) record_id: String,
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -21,7 +21,7 @@ use prost::Message;
 
 use crate::event::{Body, Event, EventKind, erasure_covers};
 use crate::generated as wire;
-use crate::ids::{Date, Handle};
+use crate::ids::{Date, Handle, InstitutionId};
 use crate::signature::IssuerStatement;
 use crate::words::Achievement;
 
@@ -98,6 +98,17 @@ pub fn glance(body: &[u8]) -> Result<(String, Date), CodecError> {
     Ok((content.code, awarded))
 }
 
+/// The record id of a recorded or superseding achievement, and nothing else of it. Says nothing about the
+/// rest of the body; whatever [`decode`] accepts has one.
+///
+/// # Errors
+///
+/// The bytes are no message.
+pub fn glance_record_id(body: &[u8]) -> Result<String, CodecError> {
+    let glance: achievement::GlanceAtName = message(body)?;
+    Ok(glance.achievement.unwrap_or_default().record_id)
+}
+
 /// The bytes of a statement: what an issuer signs, after a prefix.
 #[must_use]
 pub fn encode_statement(statement: &IssuerStatement) -> Vec<u8> {
@@ -129,14 +140,26 @@ pub fn decode(
     learner: Option<Handle>,
     body: &[u8],
 ) -> Result<Event, CodecError> {
+    decode_encoded(kind, issuer, submitter, learner, body).map(|(event, _)| event)
+}
+
+/// The same, with the encoding that the body was compared with.
+pub(crate) fn decode_encoded(
+    kind: u16,
+    issuer: &str,
+    submitter: &str,
+    learner: Option<Handle>,
+    body: &[u8],
+) -> Result<(Event, Vec<u8>), CodecError> {
     let kind = kind_of(kind)?;
     let decoded = decode_body(kind, body)?;
     // Not only the message is compared but the event, so that nothing that decoding ignores or
     // normalises is accepted.
-    if encode(&decoded) != body {
+    let encoded = encode(&decoded);
+    if encoded != body {
         return Err(CodecError::NotCanonical);
     }
-    with_leaf(issuer, submitter, learner, decoded)
+    Ok((with_leaf(issuer, submitter, learner, decoded)?, encoded))
 }
 
 /// The event from what its leaf shows, when its body has been erased.
@@ -289,7 +312,13 @@ fn with_leaf(
         _ => {}
     }
     let id = |field, text: &str| text.parse().map_err(|_| CodecError::Institution { field });
-    let (issuer, submitter) = (id("issuer", issuer)?, id("submitter", submitter)?);
+    let own = issuer == submitter;
+    let issuer: InstitutionId = id("issuer", issuer)?;
+    let submitter = if own {
+        issuer.clone()
+    } else {
+        id("submitter", submitter)?
+    };
     Ok(Event {
         issuer,
         submitter,

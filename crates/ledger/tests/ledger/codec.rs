@@ -31,6 +31,8 @@ proptest! {
         if let Body::AchievementRecorded(content) = &event.body {
             let seen = codec::glance(&codec::encode(&event.body));
             prop_assert_eq!(seen, Ok((content.achievement.code.clone(), content.achievement.awarded)));
+            let name = codec::glance_record_id(&codec::encode(&event.body));
+            prop_assert_eq!(name, Ok(content.achievement.record_id.clone()));
         }
     }
 

@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 use durable::OsFs;
 use expect_test::expect;
 
-use crate::bank::Bank;
+use crate::bank::{Bank, event, handle};
+use crate::forge::recorded;
 use crate::image::{Image, Layout, short};
 
 fn verify(args: &[&str]) -> Output {
@@ -76,6 +77,7 @@ fn a_clean_ledger() {
             "segments": 2,
             "bytes": 8192
           },
+          "hashes_only": false,
           "admissions": {
             "admitted": 23,
             "refused": 0,
@@ -94,6 +96,99 @@ fn a_clean_ledger() {
         }
     "#]]
     .assert_eq(&shown(dir.path(), &["DIR", "--json"]));
+}
+
+#[test]
+fn hashes_only_of_a_clean_ledger_and_of_a_tampered_one() {
+    let dir = on_disk(&Image::of(&Bank::sample()));
+    expect![[r#"
+        exit 0
+        CLEAN as far as hashes go: each is what it must be; what bodies say was not asked
+
+        head          23:d109eee5..
+        records       23 (ledger 1, registry 6, learner 8, achievement 8)
+        institutions  2
+        learners      3
+        erased bodies 0
+        on disk       8,192 bytes; segments 2, blocks 8, head marks 1
+        checked       bytes of the log, the ledger's chain, learners' chains, bodies against their commitments, erasures
+        not checked   what bodies say, the rules of admission, issuers' signatures
+    "#]].assert_eq(&shown(dir.path(), &["DIR", "--hashes-only"]));
+    expect![[r#"
+        exit 1
+        NOT CLEAN: 2 findings, the first at position 11, segment 0, byte 2915
+          broken:   a body is what its leaf commits to
+          expected: body commitment c0acc085..
+          found:    body commitment 56d04be8..
+
+        head          23:d109eee5..
+        records       23 (ledger 1, registry 6, learner 8, achievement 8)
+        institutions  2
+        learners      3
+        erased bodies 0
+        on disk       8,192 bytes; segments 2, blocks 8, head marks 1
+        checked       bytes of the log, the ledger's chain, learners' chains, bodies against their commitments, erasures
+        not checked   what bodies say, the rules of admission, issuers' signatures
+        other findings
+        at position 13, segment 0, byte 2915
+          broken:   a body is what its leaf commits to
+          expected: body commitment a2161c01..
+          found:    body commitment a209259d..
+    "#]].assert_eq(&shown(tampered().path(), &["DIR", "--hashes-only"]));
+    let help = verify(&["--help"]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(
+        help.contains("--hashes-only") && help.contains("Not checked:"),
+        "{help}"
+    );
+}
+
+/// The exit code alone would say too much: programs must see what was not asked.
+#[test]
+fn hashes_only_says_nothing_of_the_rules() {
+    let mut bank = Bank::sample();
+    bank.force(&[event("nobody", Some(handle(1)), recorded("F-1", "F"))]);
+    let forged = on_disk(&Image::of(&bank));
+    expect![[r#"
+        exit 0
+        {
+          "clean": true,
+          "head": "24:d428c508..",
+          "counts": {
+            "records": 24,
+            "ledger": 1,
+            "registry": 6,
+            "learner": 8,
+            "achievement": 9,
+            "unknown": 0,
+            "unreadable": 0,
+            "learners": 3,
+            "institutions": 2,
+            "erased_bodies": 0,
+            "blocks": 9,
+            "head_marks": 1,
+            "segments": 2,
+            "bytes": 8192
+          },
+          "hashes_only": true,
+          "admissions": {
+            "admitted": 0,
+            "refused": 0,
+            "erased": 0,
+            "resting_on_erased": 0,
+            "damaged": 0,
+            "after_stop": 0
+          },
+          "signatures": {
+            "signed": 0,
+            "genuine": 0
+          },
+          "findings_total": 0,
+          "findings": [],
+          "notes": []
+        }
+    "#]]
+    .assert_eq(&shown(forged.path(), &["DIR", "--hashes-only", "--json"]));
 }
 
 #[test]
@@ -207,6 +302,7 @@ fn a_tampered_ledger_for_programs() {
             "segments": 2,
             "bytes": 8192
           },
+          "hashes_only": false,
           "admissions": {
             "admitted": 18,
             "refused": 0,
