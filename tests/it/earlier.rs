@@ -150,6 +150,11 @@ async fn expiry_is_judged_on_the_day_asked_for() {
     let refused = bank.accounts().get_balance(acting(UNI, request)).await;
     let refused = Refusal::from(refused.unwrap_err());
     assert_eq!(refused.code, Code::NotFound);
+    assert!(
+        refused.sentence.ends_with("the ledger's first 0 records"),
+        "{}",
+        refused.sentence
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tonic::Status;
 
 use crate::error::{Failure, Refusal};
-use crate::input::Lines;
+use crate::input::{Line, Lines};
 use crate::lines::{self, Unreadable};
 use crate::progress::Progress;
 
@@ -33,7 +33,13 @@ pub(crate) enum LineResult<R> {
     Unreadable(Unreadable),
 }
 
+/// A line on its way: what it is about, its number and length, and what will have become of it.
+type UnderWay<R> = (String, u64, u64, JoinHandle<LineResult<R>>);
+
 /// Reads every line as a `T`, calls, and reports in order. Says how many lines were not blank.
+///
+/// Order: a line waits while another that is `about` the same is on its way, so that they take effect in the
+/// order of the file. What is about nothing waits for nothing.
 ///
 /// # Errors
 ///
@@ -41,6 +47,7 @@ pub(crate) enum LineResult<R> {
 pub(crate) async fn each_line<T, R, F, Fut>(
     path: &Path,
     client: &Client,
+    about: fn(&T) -> &str,
     call: F,
     mut report: impl FnMut(&Progress, u64, LineResult<R>) -> Result<(), Failure>,
 ) -> Result<u64, Failure>
@@ -53,43 +60,54 @@ where
     let mut lines = Lines::open(path).await?;
     let progress = Progress::over(lines.bytes_total);
     let client = progress.watching(client, RETRY_FOR);
-    let mut under_way: VecDeque<(u64, u64, JoinHandle<LineResult<R>>)> = VecDeque::new();
+    let mut under_way: VecDeque<UnderWay<R>> = VecDeque::new();
     let mut done = 0;
     loop {
-        while under_way.len() < IN_FLIGHT {
-            let Some(line) = lines.next().await? else {
-                break;
-            };
-            if line.is_blank() {
-                continue;
-            }
-            let content = line.content;
-            let (call, client) = (call.clone(), client.clone());
-            let task = tokio::spawn(async move { one(content, |value| call(client, value)).await });
-            under_way.push_back((line.number, line.bytes, task));
+        let line = lines.next().await?;
+        if line.as_ref().is_some_and(Line::is_blank) {
+            continue;
         }
-        let Some((number, bytes, task)) = under_way.pop_front() else {
+        let over = line.is_none();
+        let next = line.map(|line| (line.number, line.bytes, read::<T>(line.content)));
+        let same = match &next {
+            Some((_, _, Ok(value))) => about(value).to_owned(),
+            _ => String::new(),
+        };
+        let waits = |under_way: &VecDeque<UnderWay<R>>| {
+            let met = |(about, ..): &UnderWay<R>| !same.is_empty() && *about == same;
+            over || under_way.len() >= IN_FLIGHT || under_way.iter().any(met)
+        };
+        while waits(&under_way)
+            && let Some((_, number, bytes, task)) = under_way.pop_front()
+        {
+            let result = task.await.unwrap_or_else(|broken| {
+                LineResult::Refused(Refusal::new(&Status::internal(broken.to_string())))
+            });
+            report(&progress, number, result)?;
+            done += 1;
+            progress.advance(bytes, done);
+        }
+        let Some((number, bytes, value)) = next else {
             break;
         };
-        let result = task.await.unwrap_or_else(|broken| {
-            LineResult::Refused(Refusal::new(&Status::internal(broken.to_string())))
-        });
-        report(&progress, number, result)?;
-        done += 1;
-        progress.advance(bytes, done);
+        let (call, client) = (call.clone(), client.clone());
+        let task = tokio::spawn(async move { one(value, |value| call(client, value)).await });
+        under_way.push_back((same, number, bytes, task));
     }
     progress.finish();
     Ok(done)
 }
 
-async fn one<T, R, F, Fut>(content: Result<Vec<u8>, Unreadable>, call: F) -> LineResult<R>
+fn read<T: DeserializeOwned>(content: Result<Vec<u8>, Unreadable>) -> Result<T, Unreadable> {
+    lines::parse(lines::decode(&content?)?)
+}
+
+async fn one<T, R, F, Fut>(value: Result<T, Unreadable>, call: F) -> LineResult<R>
 where
-    T: DeserializeOwned,
     F: FnOnce(T) -> Fut,
     Fut: Future<Output = Result<R, Refusal>>,
 {
-    let read = content.and_then(|bytes| lines::parse::<T>(lines::decode(&bytes)?));
-    match read {
+    match value {
         Err(unreadable) => LineResult::Unreadable(unreadable),
         Ok(value) => match call(value).await {
             Ok(answer) => LineResult::Answer(answer),

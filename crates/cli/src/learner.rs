@@ -100,7 +100,7 @@ async fn register_file(global: &Global, client: &Client, path: &Path) -> Result<
         Ok(client.call(request).await?.change)
     };
     let mut bad: u64 = 0;
-    let lines = each_line(path, client, call, |progress, line, result| {
+    let lines = each_line(path, client, |line: &RegisterLearner| &line.request_id, call, |progress, line, result| {
         let (value, text) = match result {
             LineResult::Answer(change) => {
                 let change = AccountChange::from_wire(change.unwrap_or_default());

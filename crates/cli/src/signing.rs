@@ -22,7 +22,8 @@ use crate::input;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SigningArgs {
     /// Sign every achievement here with this private key file, which never leaves this machine; its
-    /// institution must have registered the public half. Files with a passphrase are not read
+    /// institution must have registered the public half. Files with a passphrase are not read. A record that is
+    /// there already stays as it was made, signed or not
     #[arg(long = "sign", value_name = "KEYFILE", requires = "key_id")]
     pub(crate) key_file: Option<std::path::PathBuf>,
     /// The name under which the issuer registered the key

@@ -179,15 +179,21 @@ async fn supersede_file(
         send_version(client, achievement, reason.clone(), validate_only)
     };
     let mut tally = Tally::default();
-    each_line(path, client, call, |progress, number, result| {
-        let line = match result {
-            LineResult::Answer(sent) => sent.line(number, validate_only),
-            LineResult::Refused(refusal) => OutcomeLine::refused(number, &refusal),
-            LineResult::Unreadable(problem) => OutcomeLine::unreadable(number, &problem),
-        };
-        tally.count(&line);
-        progress.line(&line.render(global.json)?)
-    })
+    each_line(
+        path,
+        client,
+        |line: &Achievement| &line.record_id,
+        call,
+        |progress, number, result| {
+            let line = match result {
+                LineResult::Answer(sent) => sent.line(number, validate_only),
+                LineResult::Refused(refusal) => OutcomeLine::refused(number, &refusal),
+                LineResult::Unreadable(problem) => OutcomeLine::unreadable(number, &problem),
+            };
+            tally.count(&line);
+            progress.line(&line.render(global.json)?)
+        },
+    )
     .await?;
     Ok(ExitCode::from(if tally.is_clean() { 0 } else { REFUSED }))
 }

@@ -187,7 +187,12 @@ fn end(global: &Global, settling: Settling, stopped: Option<String>) -> Result<E
             output::line(&format!("mend and import again: {rejected}"))?;
         }
         if keep {
-            output::line(&format!("receipts: {accepted}"))?;
+            let what = if dry_run {
+                "rows that would be taken"
+            } else {
+                "receipts"
+            };
+            output::line(&format!("{what}: {accepted}"))?;
         }
     }
     if let Some(why) = stopped {

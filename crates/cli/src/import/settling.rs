@@ -96,6 +96,8 @@ impl Settling {
     }
 
     /// Sends as new versions what is there with other content, where that was asked for.
+    ///
+    /// Order: a version of a record waits for the one before it, so that the last row is the latest version.
     async fn versions(
         &self,
         batch: &Batch,
@@ -114,7 +116,11 @@ impl Settling {
                 .is_some_and(|error| error.reason == "RECORD_ID_REUSED");
             match &self.supersede {
                 Some(reason) if changed => {
-                    if sent.len() >= VERSIONS_IN_FLIGHT {
+                    let same = |(sent, _): &(usize, _)| {
+                        let sent: Option<&v1::Achievement> = batch.achievements.get(*sent);
+                        sent.is_some_and(|sent| sent.record_id == achievement.record_id)
+                    };
+                    while sent.len() >= VERSIONS_IN_FLIGHT || sent.iter().any(same) {
                         collect(&mut sent, &mut settled, &mut refusal).await;
                     }
                     settled.push(None);

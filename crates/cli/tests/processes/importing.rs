@@ -253,23 +253,7 @@ async fn changed_rows_are_rejected_or_superseded_and_what_waits_is_bound() {
     let again = superseded.replace("already_recorded=1 superseded=1", "already_recorded=2");
     assert_eq!(desk.counts(1, "b.csv", "m.toml", &supersede), again);
 
-    // Two versions of a record in one file follow each other in the order of the file.
-    let many: String = (5..25).map(|n| format!("r2,1,{n}\n")).collect();
-    desk.write("c.csv", format!("id,s,n\n{many}"));
-    assert_eq!(
-        desk.counts(
-            0,
-            "c.csv",
-            "m.toml",
-            &["--changed", "supersede", "--batch", "2"]
-        ),
-        "superseded=20"
-    );
-    let shown = desk
-        .server
-        .run(&["records", "show", "r2", "--institution", "uni"]);
-    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains("24 ects"), "{shown}");
+    in_the_order_of_the_file(&desk);
 
     // JSON Lines, compressed; rejected lines are JSON Lines again.
     let lines = "{\"id\":\"j1\",\"s\":\"1\",\"n\":1.50}\n\n{\"id\":\"j2\",\"s\":\"1\",\"n\":\"x\"}\n{\"id\":\n";
@@ -287,6 +271,48 @@ async fn changed_rows_are_rejected_or_superseded_and_what_waits_is_bound() {
     desk.write("l2.jsonl", first.replace("\"x\"", "2"));
     assert_eq!(desk.counts(0, "l2.jsonl", "m.toml", &[]), "recorded=1");
     desk.end();
+}
+
+/// The versions of a record in one file follow each other in the order of the file, whether they are sent
+/// together or not.
+fn in_the_order_of_the_file(desk: &Desk) {
+    for (batch, sizes) in [("2", 5..25_u32), ("500", 25..65)] {
+        let rows: String = sizes.clone().map(|n| format!("r2,1,{n}\n")).collect();
+        desk.write("c.csv", format!("id,s,n\n{rows}"));
+        let supersede = ["--changed", "supersede", "--batch", batch];
+        let found = desk.counts(0, "c.csv", "m.toml", &supersede);
+        assert_eq!(found, format!("superseded={}", sizes.len()));
+        are_latest(desk, sizes);
+    }
+    let line = |n: u32| {
+        format!(
+            r#"{{"record_id":"r2","learner":{{"student":{{"number":"1"}}}},"type":"Course","code":"C-r2","titles":[{{"value":"A course","language":"en"}}],"size":{{"amount":"{n}","unit":"ects"}},"awarded":"2025-06-30"}}"#
+        )
+    };
+    let lines: Vec<String> = (65..105).map(line).collect();
+    desk.write("c.jsonl", lines.join("\n"));
+    let path = desk.path("c.jsonl");
+    let words = ["records", "supersede", "--file", path.to_str().unwrap()];
+    let said = ["--institution", "uni", "--reason", "remarked"];
+    let output = desk.server.run(&[words, said].concat());
+    assert!(output.status.success(), "{output:?}");
+    are_latest(desk, 65..105);
+}
+
+/// The latest versions of the record have these sizes.
+fn are_latest(desk: &Desk, sizes: std::ops::Range<u32>) {
+    let show = ["records", "show", "r2", "--institution", "uni", "--json"];
+    let shown: Value = serde_json::from_slice(&desk.server.run(&show).stdout).unwrap();
+    let versions = shown["versions"].as_array().unwrap();
+    let amount = |version: &Value| version["achievement"]["size"]["amount"].clone();
+    let latest: Vec<Value> = versions
+        .iter()
+        .rev()
+        .take(sizes.len())
+        .map(amount)
+        .collect();
+    let expected: Vec<Value> = sizes.rev().map(|n| n.to_string().into()).collect();
+    assert_eq!(latest, expected);
 }
 
 fn gz(bytes: &[u8]) -> Vec<u8> {

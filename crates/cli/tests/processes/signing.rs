@@ -231,3 +231,133 @@ impl School {
         assert_eq!(moved["versions"][0]["signed"], true, "{moved}");
     }
 }
+
+const MAPPING: &str = "\
+[record]
+record_id = \"{id}\"
+type = \"Course\"
+code = \"C-{id}\"
+titles = [{ value = \"A course\", language = \"en\" }]
+size = { amount = \"{n}\", unit = \"ects\" }
+awarded = \"2025-06-30\"
+[learner]
+student = { number = \"{s}\" }
+";
+
+impl School {
+    fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Imports a table and signs; gives the exit status and all that is said.
+    fn import(&self, file: &str, key: &str, more: &[&str]) -> (i32, String) {
+        let (file, mapping, key) = (self.path(file), self.path("m.toml"), self.path(key));
+        let words = [
+            "import",
+            &file,
+            "--mapping",
+            &mapping,
+            "--institution",
+            "uni",
+        ];
+        let signing = ["--sign", &key, "--key-id", "k1", "--register-learners"];
+        let output = self.server.run(&[&words[..], &signing, more].concat());
+        (output.status.code().unwrap(), text(&output))
+    }
+
+    fn is_signed(&self, record_id: &str) -> Vec<bool> {
+        let show = [
+            "records",
+            "show",
+            record_id,
+            "--institution",
+            "uni",
+            "--json",
+        ];
+        let record: Value = serde_json::from_str(&self.ok(&show)).unwrap();
+        let versions = record["versions"].as_array().unwrap().iter();
+        versions
+            .map(|version| version["signed"].as_bool().unwrap())
+            .collect()
+    }
+
+    async fn size(&self) -> u64 {
+        self.server.try_head().await.unwrap().size
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registrars_file_is_signed_row_by_row() {
+    let school = School::open().await;
+    school.write("m.toml", MAPPING);
+    school.write("a.csv", "id,s,n\na1,1,02.50\na2,2,3\n");
+    for name in ["key.pem", "other.pem"] {
+        school.ok(&[
+            "institution",
+            "key",
+            "generate",
+            "--out",
+            &school.path(name),
+        ]);
+    }
+    let before = school.size().await;
+    // Nothing is sent when the key cannot be read, and no file is left behind.
+    for (file, said) in [
+        ("m.toml", "holds no Ed25519 private key"),
+        ("none.pem", "cannot be read"),
+    ] {
+        let (code, error) = school.import("a.csv", file, &[]);
+        assert_eq!(code, 2, "{error}");
+        assert!(error.contains(file) && error.contains(said), "{error}");
+    }
+    for name in ["accepted", "rejected"] {
+        for end in ["csv", "csv.part"] {
+            let left = school.path(&format!("a.csv.{name}.{end}"));
+            assert!(!Path::new(&left).exists(), "{left}");
+        }
+    }
+    school.refuses_rows("key.pem", "SIGNING_KEY_UNKNOWN", "uni has no key k1");
+    let key = school.path("key.pem");
+    let add = ["institution", "key", "add", "uni", "--key-id", "k1"];
+    school.ok(&[&add[..], &["--public-key", &key]].concat());
+    school.refuses_rows("other.pem", "SIGNATURE_INVALID", "not one of key k1 of uni");
+    assert_eq!(school.size().await, before + 1);
+
+    school.ok(&["institution", "update", "uni", "--signatures-required"]);
+    let (code, said) = school.import("a.csv", "key.pem", &["--dry-run"]);
+    assert!(code == 0 && said.contains("2  would be recorded"), "{said}");
+    let (code, said) = school.import("a.csv", "key.pem", &[]);
+    assert!(code == 0 && said.contains("2  recorded"), "{said}");
+    // Two records, and a learner registered and linked.
+    assert_eq!(school.size().await, before + 2 + 4);
+    assert_eq!(school.is_signed("a1"), [true]);
+    school.write("b.csv", "id,s,n\na1,1,2.5\na2,2,4\n");
+    let (code, said) = school.import("b.csv", "key.pem", &["--changed", "supersede"]);
+    assert!(code == 0 && said.contains("1  superseded"), "{said}");
+    assert_eq!(school.is_signed("a2"), [true, true]);
+
+    let data = school.server.data().to_owned();
+    school.server.stop();
+    let verified = std::process::Command::new(CREDITBANK)
+        .arg("verify")
+        .arg(&data)
+        .output()
+        .unwrap();
+    let report = text(&verified);
+    assert!(report.contains("issuer-signed 3, all genuine"), "{report}");
+}
+
+impl School {
+    /// Every row comes back with the reason; none is recorded, and no learner is registered.
+    fn refuses_rows(&self, key: &str, reason: &str, sentence: &str) {
+        for more in [&["--dry-run"][..], &[]] {
+            let (code, said) = self.import("a.csv", key, more);
+            assert_eq!(code, 1, "{said}");
+            assert!(said.contains(&format!("2  {reason}")), "{said}");
+            let rejected = std::fs::read_to_string(self.path("a.csv.rejected.csv")).unwrap();
+            assert!(rejected.contains(sentence), "{rejected}");
+            let accepted = std::fs::read_to_string(self.path("a.csv.accepted.csv")).unwrap();
+            assert_eq!(accepted.lines().count(), 1, "{accepted}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use store::EventStore;
 use tonic::Status;
 
 use super::records::unknown;
-use super::{Context, refuse};
+use super::{Context, refuse_then};
 use crate::status;
 use crate::to_proto;
 
@@ -28,7 +28,8 @@ impl<S: EventStore> Context<S> {
         for _ in 0..MOVES_MAX {
             let with = self.engine.record_below(name, asked.below()).await;
             let Some(with) = with.map_err(|fault| status::faulted(&fault))? else {
-                return Err(refuse(self.why_unknown(name).await?));
+                let rejection = self.why_unknown(name).await?;
+                return Err(refuse_then(&rejection, asked.below()));
             };
             let moment = self.renewed(asked).await?;
             let account = self.account(with, moment.size).await?;

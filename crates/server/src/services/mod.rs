@@ -105,6 +105,17 @@ fn refuse(rejection: Rejection) -> Status {
     status::rejected(&rejection)
 }
 
+/// The same of an earlier state, which is then named: what is asked for may have come since.
+fn refuse_then(rejection: &Rejection, below: Option<u64>) -> Status {
+    let Some(size) = below else {
+        return status::rejected(rejection);
+    };
+    let mut explanation = Explanation::from(rejection);
+    let then = format!(" in the state asked for, which is the ledger's first {size} records");
+    explanation.sentence.push_str(&then);
+    explanation.status()
+}
+
 impl<S: EventStore> Context<S> {
     /// Carries commands out, unless too many are in flight.
     async fn execute(&self, commands: Vec<Command>, mode: Mode) -> Result<Vec<Outcome>, Status> {

@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 
 use super::accounts::{MERGES_MAX, being_merged};
 use super::as_of::Moment;
-use super::{Context, refuse};
+use super::{Context, refuse, refuse_then};
 use crate::from_proto;
 use crate::identity::Identity;
 use crate::status::{self, Explanation};
@@ -146,7 +146,8 @@ impl<S: EventStore> Context<S> {
     ) -> Result<Handle, Status> {
         let found = self.engine.resolve_below(actor, reference, below).await;
         let found = found.map_err(|fault| status::faulted(&fault))?;
-        found.map(|(handle, _, _)| handle).map_err(refuse)
+        let found = found.map(|(handle, _, _)| handle);
+        found.map_err(|rejection| refuse_then(&rejection, below))
     }
 
     async fn has_issued_to(&self, id: &InstitutionId, learner: Handle) -> Result<bool, Status> {
