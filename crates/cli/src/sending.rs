@@ -3,7 +3,7 @@
 //! Apart from `submit` and `import`, which both send so: what a batch is made of and what is said of its
 //! outcomes is theirs, that none is lost and none overtakes another about the same record is said here.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use api::v1;
@@ -75,7 +75,8 @@ type UnderWay<C> = (C, Arc<Batch>, JoinHandle<Answer>);
 /// order. Answers with the refusal that ended it early, if one did.
 ///
 /// Order: a batch that names a record which is on its way already waits, so that two rows about one record
-/// are settled in the order of the file.
+/// are settled in the order of the file. So does one that says something else of a learner to register, so that
+/// the first row counts.
 ///
 /// # Errors
 ///
@@ -123,10 +124,19 @@ fn overtakes<C>(under_way: &VecDeque<UnderWay<C>>, batch: &Batch) -> bool {
     if under_way.is_empty() {
         return false;
     }
-    let on_their_way = under_way
-        .iter()
-        .flat_map(|(_, batch, _)| &batch.achievements);
-    let ids: HashSet<&str> = on_their_way.map(|sent| sent.record_id.as_str()).collect();
-    let mut new = batch.achievements.iter();
-    new.any(|achievement| ids.contains(achievement.record_id.as_str()))
+    let sent = || under_way.iter().map(|(_, batch, _)| batch);
+    let records = sent().flat_map(|batch| &batch.achievements);
+    let ids: HashSet<&str> = records.map(|sent| sent.record_id.as_str()).collect();
+    let learners: HashMap<_, _> = sent()
+        .flat_map(|batch| &batch.new_learners)
+        .map(|learner| (number(learner), learner))
+        .collect();
+    let same = |new: &v1::Achievement| ids.contains(new.record_id.as_str());
+    let other = |new: &v1::NewLearner| learners.get(&number(new)).is_some_and(|sent| *sent != new);
+    batch.achievements.iter().any(same) || batch.new_learners.iter().any(other)
+}
+
+fn number(learner: &v1::NewLearner) -> Option<(&str, &str)> {
+    let student = learner.student.as_ref()?;
+    Some((&student.institution_id, &student.number))
 }

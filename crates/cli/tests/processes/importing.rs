@@ -350,6 +350,25 @@ fn broken() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_rows_that_describe_a_learner_differently_the_first_counts() {
+    let desk = Desk::open().await;
+    let profile = "[profile]\nnames = [{ value = \"{name}\", language = \"en\" }]\n";
+    desk.write("m.toml", format!("{SIMPLE}{profile}"));
+    let pair = |n: u32| format!("a{n},S{n},3,First {n}\nb{n},S{n},3,Second {n}\n");
+    let rows: String = (0..30).map(pair).collect();
+    desk.write("a.csv", format!("id,s,n,name\n{rows}"));
+    let manner = ["--register-learners", "--batch", "1", "--in-flight", "16"];
+    assert_eq!(desk.counts(0, "a.csv", "m.toml", &manner), "recorded=60");
+    for n in 0..30 {
+        let number = format!("uni:S{n}");
+        let shown = desk.server.run(&["learner", "show", "--student", &number]);
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        assert!(shown.contains(&format!("First {n}")), "{shown}");
+    }
+    desk.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_breaks_off_is_settled_up_to_there_and_safe_to_import_again() {
     let desk = Desk::open().await;
     desk.write("m.toml", SIMPLE);
