@@ -337,7 +337,11 @@ async fn registry_answers(bank: &Bank, as_of: Option<AsOf>) -> Vec<String> {
 fn said<T: std::fmt::Debug>(answer: Answered<tonic::Response<T>>) -> String {
     match answer {
         Ok(answer) => format!("{:?}", answer.into_inner()),
-        Err(status) => format!("{:?}", Refusal::from(status)),
+        // The sentence names the state asked for, which the first answer was not.
+        Err(status) => {
+            let refusal = Refusal::from(status);
+            format!("{:?} {} {:?}", refusal.code, refusal.reason, refusal.fields)
+        }
     }
 }
 
