@@ -36,7 +36,8 @@ pub struct Args {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Memory for what is known of learners, in MiB. A ledger that needs more is read several times.
+    /// Memory for what is known of learners, in MiB. A ledger that needs more, about half a KiB a record, is
+    /// read several times, which takes longer and changes nothing else.
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(16..))]
     pub memory_mib: u64,
 }

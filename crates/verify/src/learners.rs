@@ -34,17 +34,25 @@ struct Open {
 /// Bodies that an erasure would have to remove.
 #[derive(Debug, Clone, Copy, Default)]
 struct Live {
-    first: Option<Place>,
+    /// Position, segment and offset of the first; meaningless when there are none.
+    first: [u64; 3],
     count: u64,
     /// Position of the last record of the class, erased or not.
     last: Option<u64>,
 }
 
+/// What is kept of every learner: small, because there are millions, met in no order.
 #[derive(Debug, Default)]
 struct Account {
     tip: Option<Tip>,
-    absorbed: Vec<Handle>,
     live: [Live; 2],
+    rare: Option<Box<Rare>>,
+}
+
+/// What few learners have.
+#[derive(Debug, Default)]
+struct Rare {
+    absorbed: Vec<Handle>,
     open: Vec<Open>,
 }
 
@@ -119,11 +127,12 @@ impl Learners {
         match kind {
             EventKind::LearnerAbsorbed => {
                 let absorbing = self.accounts.entry(handle).or_default();
-                absorbing.absorbed.push(before);
+                absorbing.rare().absorbed.push(before);
             }
             EventKind::LearnerReopened => {
                 let absorbing = self.accounts.entry(before).or_default();
-                absorbing.absorbed.retain(|absorbed| *absorbed != handle);
+                let rare = absorbing.rare();
+                rare.absorbed.retain(|absorbed| *absorbed != handle);
             }
             _ => {}
         }
@@ -178,8 +187,9 @@ impl Learners {
         let mut group = vec![handle];
         let mut next = 0;
         while let Some(account) = group.get(next).map(|member| self.accounts.get(member)) {
-            for absorbed in account
-                .map(|account| account.absorbed.as_slice())
+            let rare = account.and_then(|account| account.rare.as_ref());
+            for absorbed in rare
+                .map(|rare| rare.absorbed.as_slice())
                 .unwrap_or_default()
             {
                 // A forged ledger may merge in a circle.
@@ -194,13 +204,21 @@ impl Learners {
 
     /// What no erasure has settled by the end of the ledger.
     pub(crate) fn finish(self, out: &mut Gathered) {
-        for open in self.accounts.into_values().flat_map(|account| account.open) {
+        let rare = self
+            .accounts
+            .into_values()
+            .filter_map(|account| account.rare);
+        for open in rare.flat_map(|rare| rare.open) {
             out.check(open.place, uncovered(open.kind, open.committed, open.held));
         }
     }
 }
 
 impl Account {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     /// The learner's chain.
     fn follow(
         &mut self,
@@ -228,11 +246,14 @@ impl Account {
         let live = &mut self.live[class];
         live.last = Some(leaf.position.0);
         if held == Held::Body {
+            if live.count == 0 {
+                live.first =
+                    [place.position, place.segment, place.offset].map(Option::unwrap_or_default);
+            }
             live.count = live.count.saturating_add(1);
-            live.first.get_or_insert(place);
         } else {
             let (kind, committed) = (leaf.kind, leaf.commitment);
-            self.open.push(Open {
+            self.rare().open.push(Open {
                 place,
                 kind,
                 class,
@@ -245,7 +266,9 @@ impl Account {
     fn settle(&mut self, classes: &[usize], block_first: u64, covered: &mut Covered) {
         for class in classes {
             let live = &mut self.live[*class];
-            covered.leave(live.first, live.count);
+            let [position, segment, start] = live.first;
+            let first = Place::new(position, segment, start);
+            covered.leave(Some(first).filter(|_| live.count > 0), live.count);
             *live = Live {
                 last: live.last,
                 ..Live::default()
@@ -254,10 +277,11 @@ impl Account {
                 covered.in_block = Some(covered.in_block.map_or(last, |other| other.min(last)));
             }
         }
-        let (settled, open) = std::mem::take(&mut self.open)
+        let Some(rare) = &mut self.rare else { return };
+        let (settled, open) = std::mem::take(&mut rare.open)
             .into_iter()
             .partition(|open| classes.contains(&open.class));
-        self.open = open;
+        rare.open = open;
         let settled: Vec<Open> = settled;
         for open in settled {
             if open.held == Held::Zeros {
