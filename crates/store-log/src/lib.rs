@@ -45,7 +45,8 @@ pub struct Options {
     pub block_align: u32,
     /// Idle time in milliseconds after which `LogStore` marks the head.
     pub mark_after_ms: u64,
-    /// How many recently read sealed segments stay open, each with about 256 KiB of offsets.
+    /// How many recently read sealed segments stay open, each with about 512 KiB of offsets,
+    /// and up to 2 MiB where records have blocks of their own.
     pub open_segments_max: usize,
     /// Keys that the index holds in memory before it writes a run; up to four times as many while it
     /// writes. About 40 bytes each.

@@ -1,8 +1,9 @@
 //! Reads records by position, and believes none before it has checked it.
 //!
 //! Apart from the log because readers are many and never wait for the writer. A record that is asked for
-//! by its position is read alone: its leaf must have the chain hash that the next leaf holds (after the
-//! last of a block: the next header, or the head), and its body the commitment in the leaf. A record for
+//! by its position is read alone, with what stands after it: its leaf must have the chain hash that the
+//! next leaf holds (after the last of a block: the next header, or the head), and its body the commitment
+//! in the leaf. A record for
 //! which that fails, and all that are read in order, are read with their whole block, whose checksum,
 //! leaves, links and commitments must hold. What does not check is read once more without an erasure in between, then
 //! with offsets made anew, and only then is [`Corruption`]: never silently something else.
@@ -23,11 +24,17 @@ use store::{Corruption, Fault, ReadError};
 use crate::catalog::{Catalog, OpenSegment};
 use crate::erase::Erasable;
 use crate::scan::Window;
-use crate::visit::{Place, Visit, previous_hash};
+use crate::visit::{Visit, previous_hash};
 use crate::width::{length, offset};
 
 /// Bytes read at once when blocks are read one after the other.
 const BLOCK_WINDOW_BYTES: usize = 256 * 1024;
+
+/// Positions so far apart are read together, as reading what lies between costs less than reading twice.
+const GAP_MAX: u64 = 4;
+
+/// How many positions are looked ahead for that.
+const READ_TOGETHER_MAX: usize = 32;
 
 /// Reads the records of a log below its head. Clones share it.
 pub struct Reader<F: Fs> {
@@ -45,6 +52,8 @@ impl<F: Fs> Clone for Reader<F> {
 /// What one call has at hand for its next record: positions come ascending.
 struct Hand<R: File> {
     visit: Option<Visit<R>>,
+    /// The first position after the segment that is visited.
+    visit_end: Position,
     /// The last block that was read whole.
     block: Option<Block>,
 }
@@ -80,14 +89,23 @@ impl<F: Fs> Reader<F> {
         }
         let mut hand = Hand {
             visit: None,
+            visit_end: Position(0),
             block: None,
         };
+        if positions.is_sorted() {
+            let one = |at: usize| self.get_one(positions[at], near(positions, at), &mut hand);
+            return (0..positions.len()).map(one).collect();
+        }
         // Ascending, so that neighbours are read together.
         let mut order: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
         order.sort_unstable();
+        let sorted: Vec<Position> = order.iter().map(|(position, _)| *position).collect();
         let mut found = order
             .into_iter()
-            .map(|(position, index)| Ok((index, self.get_one(position, &mut hand)?)))
+            .enumerate()
+            .map(|(at, (position, index))| {
+                Ok((index, self.get_one(position, near(&sorted, at), &mut hand)?))
+            })
             .collect::<Result<Vec<_>, ReadError>>()?;
         found.sort_unstable_by_key(|(index, _)| *index);
         Ok(found.into_iter().map(|(_, record)| record).collect())
@@ -142,23 +160,37 @@ impl<F: Fs> Reader<F> {
         Ok(found)
     }
 
-    fn get_one(&self, position: Position, hand: &mut Hand<F::File>) -> Result<Record, ReadError> {
+    /// A record; those up to `until` are asked for next.
+    fn get_one(
+        &self,
+        position: Position,
+        until: Position,
+        hand: &mut Hand<F::File>,
+    ) -> Result<Record, ReadError> {
         let kept = hand.block.as_ref().and_then(|block| block.record(position));
         if let Some(record) = kept {
             return Ok(record.clone());
         }
-        let (number, _) = self.catalog.segment_of(position);
         let visit = match hand.visit.take() {
-            Some(visit) if visit.segment.header.number == number => visit,
-            Some(mut visit) => {
-                visit.turn_to(self.catalog.segment(number)?);
-                visit
+            Some(visit) if position < hand.visit_end => visit,
+            other => {
+                let (number, end) = self.catalog.segment_of(position);
+                // The active segment may have been sealed since, and goes on growing in place till then.
+                hand.visit_end = end.unwrap_or(Position(0));
+                let segment = self.catalog.segment(number)?;
+                match other {
+                    Some(visit) if Arc::ptr_eq(&visit.segment, &segment) => visit,
+                    Some(mut visit) => {
+                        visit.turn_to(segment);
+                        visit
+                    }
+                    None => Visit::new(segment),
+                }
             }
-            None => Visit::new(self.catalog.segment(number)?),
         };
         let visit = hand.visit.insert(visit);
         let fault = |source| Fault::backend("read a record", source);
-        if let Some(record) = self.lone_record(visit, position).map_err(fault)? {
+        if let Some(record) = self.lone_record(visit, position, until).map_err(fault)? {
             return Ok(record);
         }
         hand.visit = None;
@@ -196,11 +228,11 @@ impl<F: Fs> Reader<F> {
         let segment = self.catalog.segment(number)?;
         let fault = |source| Fault::backend("read a record", source);
         let place = Visit::new(Arc::clone(&segment))
-            .walk(position)
+            .block(position)
             .map_err(fault)?;
         match (place, block.erasable_range(position)) {
-            (Some(place), Some(range)) => {
-                let (offset, len) = (place.block + offset(range.start), range.len());
+            (Some((start, _)), Some(range)) => {
+                let (offset, len) = (start + offset(range.start), range.len());
                 Ok(Erasable {
                     segment,
                     offset,
@@ -225,8 +257,8 @@ impl<F: Fs> Reader<F> {
         {
             let segment = self.catalog.segment(number)?;
             let mut visit = Visit::new(Arc::clone(&segment));
-            let start = match visit.walk(at).map_err(fault)? {
-                Some(place) => place.block,
+            let start = match visit.block(at).map_err(fault)? {
+                Some((start, _)) => start,
                 None => offset(SEGMENT_HEADER_LEN),
             };
             let window = Window::new(segment.file_len, BLOCK_WINDOW_BYTES);
@@ -284,11 +316,11 @@ impl<F: Fs> Reader<F> {
     ) -> Result<Result<Block, String>, ReadError> {
         let fault = |source| Fault::backend("read a block", source);
         let mut visit = Visit::new(Arc::clone(segment));
-        let Some(place) = visit.walk(position).map_err(fault)? else {
+        let Some((start, header)) = visit.block(position).map_err(fault)? else {
             return Ok(Err("bytes that lead to no block".to_owned()));
         };
-        let mut bytes = vec![0; place.header.encoded_len()];
-        match read_exact_at(&segment.file, &mut bytes, place.block) {
+        let mut bytes = vec![0; header.encoded_len()];
+        match read_exact_at(&segment.file, &mut bytes, start) {
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                 return Ok(Err("the end of the file inside a block".to_owned()));
             }
@@ -336,46 +368,70 @@ impl<F: Fs> Reader<F> {
         &self,
         visit: &mut Visit<F::File>,
         position: Position,
+        until: Position,
     ) -> io::Result<Option<Record>> {
-        let Some(place) = visit.walk(position)? else {
+        let Some(frame) = visit.frame(position, until)? else {
             return Ok(None);
         };
-        let Some((bytes, leaf_len, frame_len)) = visit.frame(&place)? else {
+        let Ok((record, _)) = Record::decode_frame(frame.bytes) else {
             return Ok(None);
         };
-        let Ok((record, _)) = Record::decode_frame(bytes) else {
+        let leaf = &frame.bytes[FRAME_HEAD_LEN..FRAME_HEAD_LEN + frame.leaf_len];
+        let (hash, frame_end) = (chain_hash(leaf), frame.end);
+        let next = frame.bytes.get(frame.len..);
+        let next_hash = next.and_then(|next| previous_hash(next, position.0 + 1));
+        if record.leaf.position != position {
             return Ok(None);
+        }
+        // Whatever stands there, a hash that is equal proves the leaf: nothing else has it.
+        if next_hash != Some(hash) && !self.ends_block(visit, position, frame_end, hash)? {
+            return Ok(None);
+        }
+        let is_body = match record.is_erased() {
+            true => self.is_before_last_block(visit, position)?,
+            false => record.commitment_holds(),
         };
-        let hash = chain_hash(&bytes[FRAME_HEAD_LEN..FRAME_HEAD_LEN + leaf_len]);
-        let after = position.0 + 1;
-        let hash_after = if after < place.end() {
-            bytes
-                .get(frame_len..)
-                .and_then(|next| previous_hash(next, after))
-        } else {
-            self.hash_after(visit, &place)?
-        };
-        let is_leaf = record.leaf.position == position && hash_after == Some(hash);
-        // See `checked` for the order.
-        let is_body =
-            record.commitment_holds() || (record.is_erased() && place.end() < self.head().size);
-        Ok((is_leaf && is_body).then_some(record))
+        Ok(is_body.then_some(record))
     }
 
-    /// What stands elsewhere as the chain hash after the last record of a block: as the head, or in the
-    /// header of the next segment or of the next block.
-    fn hash_after(&self, visit: &mut Visit<F::File>, place: &Place) -> io::Result<Option<Hash>> {
+    /// Whether a hash stands as the one after this position where a block ends with it: as the head, or
+    /// in the header of the next segment or of the next block.
+    fn ends_block(
+        &self,
+        visit: &mut Visit<F::File>,
+        position: Position,
+        frame_end: u64,
+        hash: Hash,
+    ) -> io::Result<bool> {
+        let size = position.0 + 1;
         let number = visit.segment.header.number;
         let known = [Some(self.head()), self.catalog.head_after(number)];
         let mut known = known.into_iter().flatten();
-        if let Some(head) = known.find(|head| head.size == place.end()) {
-            return Ok(Some(head.hash));
+        if let Some(head) = known.find(|head| head.size == size) {
+            return Ok(head.hash == hash);
         }
-        let next = visit.header_after(place)?.map(|(_, header)| header.prev);
-        Ok(next
-            .filter(|head| head.size == place.end())
-            .map(|head| head.hash))
+        let next = visit.header_after(frame_end)?;
+        Ok(next.is_some_and(|next| next.prev == Head { size, hash }))
     }
+
+    /// Whether a record may be erased: see `checked` for the order.
+    fn is_before_last_block(
+        &self,
+        visit: &mut Visit<F::File>,
+        position: Position,
+    ) -> io::Result<bool> {
+        let end = |header: BlockHeader| header.prev.size.saturating_add(u64::from(header.count));
+        let block = visit.block(position)?;
+        Ok(block.is_some_and(|(_, header)| end(header) < self.head().size))
+    }
+}
+
+/// The last of the positions, ascending, after the one at this place, that lie so close together that
+/// they are read at once.
+fn near(positions: &[Position], at: usize) -> Position {
+    let pairs = positions[at..].windows(2);
+    let close = pairs.take_while(|pair| pair[1].0 - pair[0].0 <= GAP_MAX);
+    positions[at + close.take(READ_TOGETHER_MAX).count()]
 }
 
 fn not_there(position: Position, found: &str) -> Corruption {

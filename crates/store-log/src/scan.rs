@@ -314,7 +314,10 @@ impl<R: File> Scan<R> {
 pub(crate) struct Window {
     len: u64,
     start: u64,
+    /// Never shortened, so that memory is set to zeros once and not for every read.
     bytes: Vec<u8>,
+    /// How many of the bytes were read.
+    filled: usize,
     read_bytes_min: usize,
 }
 
@@ -324,6 +327,7 @@ impl Window {
             len,
             start: 0,
             bytes: Vec::new(),
+            filled: 0,
             read_bytes_min,
         }
     }
@@ -331,36 +335,46 @@ impl Window {
     /// Goes to another file, with the memory of the one before.
     pub(crate) fn turn_to(&mut self, len: u64) {
         self.len = len;
-        self.start = 0;
-        self.bytes.clear();
+        self.filled = 0;
     }
 
     /// `wanted` bytes from `from` on, fewer where the file ends.
     pub(crate) fn at<R: File>(&mut self, file: &R, from: u64, wanted: usize) -> io::Result<&[u8]> {
-        let wanted = wanted.min(length(self.len.saturating_sub(from)));
-        let held = self.start..=self.start + offset(self.bytes.len());
+        self.at_ahead(file, from, wanted, self.read_bytes_min)
+    }
+
+    /// The same; when it has to read, it reads at least `ahead` bytes.
+    pub(crate) fn at_ahead<R: File>(
+        &mut self,
+        file: &R,
+        from: u64,
+        wanted: usize,
+        ahead: usize,
+    ) -> io::Result<&[u8]> {
+        let left = length(self.len.saturating_sub(from));
+        let wanted = wanted.min(left);
+        let held = self.start..=self.start + offset(self.filled);
         let inside = from >= *held.start() && from.saturating_add(offset(wanted)) <= *held.end();
         if !inside {
-            let len = wanted
-                .max(self.read_bytes_min)
-                .min(length(self.len.saturating_sub(from)));
-            // Taken out, so that a failed read leaves an empty window and not a stale one.
-            let mut bytes = std::mem::take(&mut self.bytes);
-            bytes.resize(len, 0);
+            // A failed read leaves an empty window and not a stale one.
+            self.filled = 0;
+            self.start = from;
+            let len = wanted.max(ahead).min(left);
+            if self.bytes.len() < len {
+                self.bytes = vec![0; len];
+            }
             let mut filled = 0;
             while filled < len {
-                let n = file.read_at(&mut bytes[filled..], from + offset(filled))?;
+                let n = file.read_at(&mut self.bytes[filled..len], from + offset(filled))?;
                 if n == 0 {
                     break;
                 }
                 filled += n;
             }
-            bytes.truncate(filled);
-            self.start = from;
-            self.bytes = bytes;
+            self.filled = filled;
         }
         let at = length(from - self.start);
-        let end = (at + wanted).min(self.bytes.len());
+        let end = (at + wanted).min(self.filled);
         Ok(&self.bytes[at.min(end)..end])
     }
 }

@@ -1,165 +1,119 @@
-//! Finds frames by following lengths, from the nearest noted offset or from where it was before.
+//! Finds frames by following lengths from the nearest noted offset, and what proves them.
 //!
-//! Apart from the reader because it proves nothing: whatever it finds, the reader checks. A visit keeps
-//! the bytes around the last frame, so ascending positions cost one read for many of them.
+//! Apart from the reader because it proves nothing: whatever it finds, the reader checks. One read brings
+//! a frame, those before it since the nearest noted one, and what stands after it; the bytes are kept, so
+//! that positions that lie close together cost one read.
 
 use std::io;
 use std::sync::Arc;
 
-use chain::{BLOCK_HEADER_LEN, BlockHeader, FRAME_HEAD_LEN, Hash, LEAF_LEN_MAX, Leaf, Position};
-use durable::{File, read_exact_at};
+use chain::{
+    BLOCK_HEADER_LEN, BLOCK_OVERHEAD_LEN, BlockHeader, FRAME_HEAD_LEN, Hash, LEAF_LEN_MAX, Leaf,
+    Position,
+};
+use durable::File;
 
 use crate::catalog::{OpenSegment, shared};
-use crate::offsets::Entry;
 use crate::scan::Window;
-use crate::width::offset;
+use crate::width::{length, offset};
 
-/// Bytes read at once to find a frame: what lies between two noted offsets, and the frame.
-const FRAME_WINDOW_BYTES: usize = 6 * 1024;
+/// Bytes read at once to find a frame where no offset after it is noted.
+const LAST_FRAMES_BYTES: usize = 4 * 1024;
+/// Bytes read at once for positions that lie close together.
+const FRAMES_BYTES_MAX: usize = 64 * 1024;
+/// What stands after a frame and proves it: the next frame's leaf, or a block's checksum and the next
+/// block's header.
+const PROOF_LEN: usize = FRAME_HEAD_LEN + LEAF_LEN_MAX;
 const SALT_LEN: usize = 32;
 
-/// Where a position lies, if offsets and lengths on the way there are right.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) block: u64,
-    pub(crate) header: BlockHeader,
-    pub(crate) frame: u64,
-    position: u64,
-}
-
-impl Place {
-    /// The position after the last of its block.
-    pub(crate) fn end(&self) -> u64 {
-        self.header.prev.size + u64::from(self.header.count)
-    }
+/// A frame, if offsets and lengths on the way there are right.
+pub(crate) struct Frame<'a> {
+    /// Its bytes, and as many after it as the next frame's leaf may take.
+    pub(crate) bytes: &'a [u8],
+    pub(crate) leaf_len: usize,
+    pub(crate) len: usize,
+    /// Where in the segment it ends.
+    pub(crate) end: u64,
 }
 
 /// One way through a segment.
 pub(crate) struct Visit<R: File> {
     pub(crate) segment: Arc<OpenSegment<R>>,
     window: Window,
-    last: Option<Place>,
 }
 
 impl<R: File> Visit<R> {
     pub(crate) fn new(segment: Arc<OpenSegment<R>>) -> Self {
-        let window = Window::new(segment.file_len, FRAME_WINDOW_BYTES);
-        Self {
-            segment,
-            window,
-            last: None,
-        }
+        let window = Window::new(segment.file_len, BLOCK_HEADER_LEN);
+        Self { segment, window }
     }
 
     /// Goes on in another segment.
     pub(crate) fn turn_to(&mut self, segment: Arc<OpenSegment<R>>) {
         self.window.turn_to(segment.file_len);
         self.segment = segment;
-        self.last = None;
     }
 
-    /// Where a position lies; `None` when the bytes lead nowhere.
-    pub(crate) fn walk(&mut self, position: Position) -> io::Result<Option<Place>> {
-        let Some(noted) = shared(&self.segment.offsets).before(position) else {
+    /// The frame of a position; `None` when the bytes lead nowhere. Those of the positions up to `until`
+    /// will be asked for next.
+    pub(crate) fn frame(
+        &mut self,
+        position: Position,
+        until: Position,
+    ) -> io::Result<Option<Frame<'_>>> {
+        let Some(span) = shared(&self.segment.offsets).span(position, until) else {
             return Ok(None);
         };
-        let nearer = noted.position..=position.0;
-        let last = self.last.take();
-        let start = match last.filter(|last| nearer.contains(&last.position)) {
-            None => self.begin(noted, last)?,
-            last => last,
+        let ahead = match span.end {
+            Some(end) => length(end.saturating_sub(span.frame)).min(FRAMES_BYTES_MAX) + PROOF_LEN,
+            None => LAST_FRAMES_BYTES,
         };
-        let Some(mut place) = start else {
-            return Ok(None);
-        };
-        while position.0 >= place.end() {
-            let Some(header) = self.header_after(&place)? else {
+        let (file, window) = (&self.segment.file, &mut self.window);
+        let mut at = span.frame;
+        let mut n_before = position.0.saturating_sub(span.position);
+        let (leaf_len, len) = loop {
+            let head = window.at_ahead(file, at, FRAME_HEAD_LEN, ahead)?;
+            let Some((leaf_len, len)) = frame_lengths(head) else {
                 return Ok(None);
             };
-            let (block, header) = header;
-            place = Place {
-                block,
-                header,
-                frame: block + offset(BLOCK_HEADER_LEN),
-                position: place.end(),
-            };
-        }
-        self.last = self.along(place, position)?;
-        Ok(self.last)
-    }
-
-    /// The block or mark after the block of a place, and where it starts.
-    pub(crate) fn header_after(&mut self, place: &Place) -> io::Result<Option<(u64, BlockHeader)>> {
-        let after = place.block + offset(place.header.encoded_len());
-        let Some(start) = self.segment.header.next_block_start(after) else {
-            return Ok(None);
-        };
-        let head = self
-            .window
-            .at(&self.segment.file, start, BLOCK_HEADER_LEN)?;
-        Ok(BlockHeader::decode(head).ok().map(|header| (start, header)))
-    }
-
-    /// The bytes from a place on: its frame, and as much after it as the next frame's leaf may take.
-    /// With them the lengths of its leaf and of its frame.
-    pub(crate) fn frame(&mut self, place: &Place) -> io::Result<Option<(&[u8], usize, usize)>> {
-        let head = self
-            .window
-            .at(&self.segment.file, place.frame, FRAME_HEAD_LEN)?;
-        let Some((leaf_len, frame_len)) = frame_lengths(head) else {
-            return Ok(None);
-        };
-        let len = frame_len + FRAME_HEAD_LEN + LEAF_LEN_MAX;
-        let bytes = self.window.at(&self.segment.file, place.frame, len)?;
-        Ok(Some((bytes, leaf_len, frame_len)))
-    }
-
-    fn begin(&mut self, noted: Entry, last: Option<Place>) -> io::Result<Option<Place>> {
-        let (block, frame) = (u64::from(noted.block), u64::from(noted.frame));
-        if let Some(last) = last.filter(|last| last.block == block) {
-            return Ok(Some(Place {
-                frame,
-                position: noted.position,
-                ..last
-            }));
-        }
-        // The header may lie far before the noted frame: read it alone.
-        let mut alone = [0; BLOCK_HEADER_LEN];
-        let is_far = frame.saturating_sub(block) > offset(BLOCK_HEADER_LEN);
-        let head = if is_far {
-            match read_exact_at(&self.segment.file, &mut alone, block) {
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-                other => other?,
+            if n_before == 0 {
+                break (leaf_len, len);
             }
-            &alone
-        } else {
-            self.window
-                .at(&self.segment.file, block, BLOCK_HEADER_LEN)?
+            n_before -= 1;
+            at += offset(len);
         };
-        Ok(BlockHeader::decode(head).ok().map(|header| Place {
-            block,
-            header,
-            frame,
-            position: noted.position,
+        let bytes = window.at_ahead(file, at, len.saturating_add(PROOF_LEN), ahead)?;
+        Ok(Some(Frame {
+            bytes,
+            leaf_len,
+            len,
+            end: at.saturating_add(offset(len)),
         }))
     }
 
-    /// Follows frames inside the block of a place.
-    fn along(&mut self, mut place: Place, position: Position) -> io::Result<Option<Place>> {
-        let frames_start = place.block + offset(BLOCK_HEADER_LEN);
-        let frames_end = frames_start + u64::from(place.header.frames_len);
-        while place.position < position.0 && place.frame < frames_end {
-            let head = self
-                .window
-                .at(&self.segment.file, place.frame, FRAME_HEAD_LEN)?;
-            let Some((_, frame_len)) = frame_lengths(head) else {
-                return Ok(None);
-            };
-            place.frame += offset(frame_len);
-            place.position += 1;
+    /// The header of the block or mark after the block whose last frame ends here.
+    pub(crate) fn header_after(&mut self, frame_end: u64) -> io::Result<Option<BlockHeader>> {
+        let end = frame_end.saturating_add(offset(BLOCK_OVERHEAD_LEN - BLOCK_HEADER_LEN));
+        match self.segment.header.next_block_start(end) {
+            Some(start) => self.header_at(start),
+            None => Ok(None),
         }
-        let is_here = place.position == position.0 && place.frame < frames_end;
-        Ok(is_here.then_some(place))
+    }
+
+    /// Where the block with a position starts, by the offsets, and its header.
+    pub(crate) fn block(&mut self, position: Position) -> io::Result<Option<(u64, BlockHeader)>> {
+        let Some(start) = shared(&self.segment.offsets).block(position) else {
+            return Ok(None);
+        };
+        let header = self.header_at(start)?;
+        Ok(header.map(|header| (start, header)))
+    }
+
+    fn header_at(&mut self, start: u64) -> io::Result<Option<BlockHeader>> {
+        let head = self
+            .window
+            .at(&self.segment.file, start, BLOCK_HEADER_LEN)?;
+        Ok(BlockHeader::decode(head).ok())
     }
 }
 
