@@ -95,6 +95,19 @@ impl Callers {
         &self.clients[n]
     }
 
+    /// The same connections, as somebody else.
+    ///
+    /// # Panics
+    /// When the identity cannot be said.
+    #[must_use]
+    pub fn acting_as(&self, identity: &Identity) -> Callers {
+        let clients = self.clients.iter();
+        let clients = clients.map(|client| client.acting_as(identity).unwrap());
+        Callers {
+            clients: Arc::new(clients.collect()),
+        }
+    }
+
     /// Registers the institution, on an empty bank.
     ///
     /// # Panics

@@ -18,6 +18,7 @@ mod fuzz;
 mod generated;
 mod log;
 mod newcomers;
+mod numbers;
 mod observed;
 mod pages;
 mod raw;

@@ -14,6 +14,7 @@ mod error;
 mod index;
 mod layout;
 mod log;
+mod near;
 mod offsets;
 mod open;
 mod reader;

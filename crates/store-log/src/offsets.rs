@@ -17,6 +17,7 @@
 
 use chain::{BLOCK_HEADER_LEN, Block, Position, SEGMENT_HEADER_LEN};
 
+use crate::near::partition_near;
 use crate::width::{length, offset};
 
 /// Bytes of segment between two entries inside a block, at least.
@@ -99,8 +100,7 @@ impl Offsets {
 
     /// How many entries are at or before a position.
     ///
-    /// Records are about as long as each other, so the place is guessed and the search begins around it:
-    /// it touches a few neighbours instead of lines all over the entries.
+    /// Records are about as long as each other, so the place is guessed.
     fn up_to(&self, position: u64) -> usize {
         let n = self.entries.len();
         let (Some(last), Some(wanted)) = (
@@ -114,25 +114,8 @@ impl Offsets {
             return n;
         }
         // Both are below 2^31, and the quotient is below n.
-        let guess = length(wanted * offset(n) / (last + 1)).min(n - 1);
-        let is_before = |at: usize| self.position(self.entries[at]) <= position;
-        let (mut low, mut high, mut step) = (guess, guess, 1);
-        if is_before(guess) {
-            while high < n && is_before(high) {
-                low = high;
-                high = high.saturating_add(step);
-                step *= 2;
-            }
-        } else {
-            while low > 0 && !is_before(low) {
-                high = low;
-                low = low.saturating_sub(step);
-                step *= 2;
-            }
-        }
-        let high = high.min(n);
-        let between = &self.entries[low..high];
-        low + between.partition_point(|entry| self.position(*entry) <= position)
+        let guess = length(wanted * offset(n) / (last + 1));
+        partition_near(n, guess, |at| self.position(self.entries[at]) <= position)
     }
 
     fn position(&self, entry: u64) -> u64 {

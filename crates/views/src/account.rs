@@ -6,10 +6,12 @@
 //! on the chain of one of them. So a balance is one look-up here and one in the key index, however long
 //! the history and the ledger are, and the views need not have applied anything.
 
-use chain::Position;
+use chain::{Position, Record};
 use ledger::account::Balance;
-use ledger::{Account, Date, Handle, Revision};
-use store::EventStore;
+use ledger::codec::number_of;
+use ledger::words::StudentNumber;
+use ledger::{Account, Date, EventKind, Handle, Revision};
+use store::{EventStore, Key};
 
 use crate::fault::ViewsFault;
 use crate::history::{History, learner_key};
@@ -84,21 +86,64 @@ impl Views {
         Ok(AccountBalance::of(&summary, on))
     }
 
-    /// The same, if it is summed up already and the account is open: then it is what the handle leads to,
-    /// and nothing else need be looked up. Two look-ups, however large the ledger is.
+    /// The same of an account that is open and not erased: its handle leads to it and to no other, so that
+    /// nothing else need be looked up. `None` of any other, and where there is none.
     ///
     /// # Errors
-    /// The store fails.
-    pub async fn summed_up<S: EventStore>(
+    /// As [`Views::history`].
+    pub async fn open_balance<S: EventStore>(
         &self,
         store: &S,
         handle: Handle,
         size: u64,
         on: Date,
     ) -> Result<Option<AccountBalance>, ViewsFault> {
-        let summary = self.current(store, handle, size).await?;
-        let open = summary.filter(|summary| !summary.closed);
-        Ok(open.map(|summary| AccountBalance::of(&summary, on)))
+        let summary = self.summary(store, handle, size).await?;
+        let open = !summary.closed && !summary.erased && summary.revision() > Revision(0);
+        Ok(open.then(|| AccountBalance::of(&summary, on)))
+    }
+
+    /// The account as of a size, under the same condition.
+    ///
+    /// # Errors
+    /// As [`Views::history`].
+    pub async fn open_account<S: EventStore>(
+        &self,
+        store: &S,
+        handle: Handle,
+        size: u64,
+    ) -> Result<Option<Account>, ViewsFault> {
+        let history = self.history(store, handle, size).await?;
+        if history.has_erasure() {
+            return Ok(None);
+        }
+        let account = history.fold(&self.secret, handle);
+        let open = !account.is_closed() && account.revision() > Revision(0);
+        Ok(open.then_some(account))
+    }
+
+    /// The account to which the latest event about a student number links it, where that event's leaf says
+    /// so; `None` where more has to be read. What has become of the account since is not looked at.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn linked<S: EventStore>(
+        &self,
+        store: &S,
+        student: &StudentNumber,
+    ) -> Result<Option<Handle>, ViewsFault> {
+        let key = Key(self.secret.student(student).0);
+        let found = store.find(&[key]).await.map_err(ViewsFault::Read)?;
+        let Some(Some(position)) = found.first() else {
+            return Ok(None);
+        };
+        let records = store.get(&[*position]).await.map_err(ViewsFault::Read)?;
+        let links = |record: &&Record| {
+            record.leaf.kind == number_of(EventKind::IdentityLinked) && !record.is_erased()
+        };
+        let link = records.first().filter(links);
+        let learner = link.and_then(|record| record.leaf.learner);
+        Ok(learner.map(|learner| Handle(learner.handle.0)))
     }
 
     /// Whether a record of that issuer is with the account as of a size, whatever its state.
@@ -127,9 +172,10 @@ impl Views {
         }
         let erasures = *lock(&self.erasures);
         let history = self.history(store, handle, size).await?;
-        let summary = Summary::of(&history.fold(&self.secret, handle), &history.tips);
+        let mut summary = Summary::of(&history.fold(&self.secret, handle), &history.tips);
+        summary.erased = history.has_erasure();
         // An account of nobody is not worth a value, and anyone could ask for any number of them.
-        let worth = !summary.tips.is_empty() && !history.is_being_erased();
+        let worth = !summary.tips.is_empty() && !summary.erased && !history.is_being_erased();
         if worth && self.is_current(store, &summary).await? {
             self.keep(handle, &summary, erasures);
         }

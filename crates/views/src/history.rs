@@ -71,6 +71,12 @@ impl History {
         account
     }
 
+    /// Whether any of the accounts has been erased as a whole, or is being erased.
+    pub(crate) fn has_erasure(&self) -> bool {
+        let mut kinds = self.records.iter().map(|(_, event)| event.body.kind());
+        kinds.any(|kind| kind == EventKind::LearnerErased)
+    }
+
     /// Whether a body is still there that an erasure in the history covers, or may cover: then what is
     /// folded now may differ from what will be folded once it is gone.
     pub(crate) fn is_being_erased(&self) -> bool {

@@ -18,6 +18,9 @@ pub(crate) struct Summary {
     pub(crate) tips: Vec<([u8; 16], u64)>,
     pub(crate) provisional: bool,
     pub(crate) closed: bool,
+    /// Whether any of the accounts has been erased as a whole; then it is not stored.
+    #[serde(skip)]
+    pub(crate) erased: bool,
     /// Whose records are with it, in order.
     pub(crate) issuers: Vec<String>,
     revision: u64,
@@ -103,6 +106,7 @@ impl Summary {
             issuers: issuers.into_iter().collect(),
             provisional: account.is_provisional(),
             closed: account.is_closed(),
+            erased: false,
             revision: account.revision().0,
             lines: sums.into_iter().map(line).collect(),
         }

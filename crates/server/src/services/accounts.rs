@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use api::v1;
 use api::v1::account_service_server::AccountService;
-use api::v1::learner_reference::Reference;
 use ledger::Handle;
 use ledger::account::Entry;
 use prost::Message;
@@ -15,7 +14,7 @@ use views::AccountBalance;
 use super::as_of::Moment;
 use super::paging::{List, Page, Question};
 use super::{Context, opened, refuse};
-use crate::from_proto::{self, malformed};
+use crate::from_proto::malformed;
 use crate::identity::Identity;
 use crate::status;
 use crate::to_proto;
@@ -34,10 +33,10 @@ impl<S: EventStore> Accounts<S> {
     ) -> Result<v1::GetBalanceResponse, Status> {
         let context = &self.0;
         let asked = context.moment(wire.as_of).await?;
-        if let Some(handle) = plain(caller, wire.learner.as_ref())
-            && let Some(account) = context.summed_up(handle, asked).await?
+        if let Some((handle, moment)) = context.direct(caller, &wire.learner, asked).await?
+            && let Some(account) = context.open_balance(handle, moment).await?
         {
-            return Ok(answer(handle, asked, &account));
+            return Ok(answer(handle, moment, &account));
         }
         for _ in 0..MERGES_MAX {
             let (handle, moment) = context.visible(caller, wire.learner.clone(), asked).await?;
@@ -98,31 +97,17 @@ impl<S: EventStore> Accounts<S> {
 }
 
 impl<S: EventStore> Context<S> {
-    /// The balance of an open account that is summed up already: what most calls ask for, again and again.
-    async fn summed_up(
+    /// The balance of an account that is open: what most calls ask for, again and again.
+    async fn open_balance(
         &self,
         handle: Handle,
         moment: Moment,
     ) -> Result<Option<AccountBalance>, Status> {
-        if moment.earlier {
-            return Ok(None);
-        }
         let store = &**self.engine.store();
-        let found = self.views.summed_up(store, handle, moment.size, moment.on);
+        let found = self
+            .views
+            .open_balance(store, handle, moment.size, moment.on);
         found.await.map_err(|fault| status::views_faulted(&fault))
-    }
-}
-
-/// The account that the caller may see whatever it holds, when they name it by its handle.
-fn plain(caller: &Identity, wire: Option<&v1::LearnerReference>) -> Option<Handle> {
-    let named = |handle: &str| from_proto::handle("learner.handle", handle).ok();
-    match (caller, wire.and_then(|wire| wire.reference.as_ref())) {
-        (Identity::Operator, Some(Reference::Handle(handle))) => named(handle),
-        (Identity::Learner(own), None) if wire.is_none() => Some(*own),
-        (Identity::Learner(own), Some(Reference::Handle(handle))) => {
-            named(handle).filter(|handle| handle == own)
-        }
-        _ => None,
     }
 }
 

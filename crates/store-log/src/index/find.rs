@@ -127,11 +127,13 @@ fn find_in<R: File>(
     open: &mut Vec<Open>,
     found: &mut [Option<u64>],
 ) -> Result<(), Broken<R>> {
+    let (mut hand, mut may_hold) = (Hand::empty(), Vec::with_capacity(open.len()));
     for run in runs.iter().rev() {
         if open.is_empty() {
             break;
         }
-        find_in_one(run, open, found).map_err(|error| (Arc::clone(run), error))?;
+        find_in_one(run, open, hand.turn(), &mut may_hold, found)
+            .map_err(|error| (Arc::clone(run), error))?;
         open.retain(|(_, at)| found[*at].is_none());
     }
     Ok(())
@@ -140,12 +142,13 @@ fn find_in<R: File>(
 fn find_in_one<R: File>(
     run: &Run<R>,
     open: &[Open],
+    hand: &mut Hand,
+    may_hold: &mut Vec<bool>,
     found: &mut [Option<u64>],
 ) -> Result<(), RunError> {
-    let mut hand = Hand::empty();
-    for place in run.candidates(open)? {
-        let (tag, at) = open[place];
-        found[at] = run.find(tag, &mut hand)?;
+    run.may_hold(open.iter().map(|(tag, _)| *tag), hand, may_hold)?;
+    for ((tag, at), _) in open.iter().zip(may_hold).filter(|(_, may_hold)| **may_hold) {
+        found[*at] = run.find(*tag, hand)?;
     }
     Ok(())
 }
@@ -157,10 +160,10 @@ fn find_all_in<R: File>(
     from: u64,
     below: u64,
 ) -> Result<Vec<u64>, Broken<R>> {
-    let mut found = Vec::new();
+    let (mut found, mut hand) = (Vec::new(), Hand::empty());
     let covers = |run: &&Arc<Run<R>>| run.header.from < below && run.header.to.size > from;
     for run in runs.iter().filter(covers) {
-        run.find_all(tag, from, below, &mut found)
+        run.find_all(tag, from, below, hand.turn(), &mut found)
             .map_err(|error| (Arc::clone(run), error))?;
     }
     Ok(found)

@@ -34,6 +34,7 @@ use chain::{Hash, Head};
 use durable::File;
 
 use super::entry::{ENTRY_LEN, Entry, Tag};
+use crate::near::partition_near;
 use crate::width::{length, offset};
 
 pub(super) const PAGE_LEN: usize = 4096;
@@ -101,6 +102,12 @@ impl Hand {
             number: None,
             page: Box::new([0; PAGE_LEN]),
         }
+    }
+
+    /// Goes to another run, with the memory of the one before.
+    pub(super) fn turn(&mut self) -> &mut Self {
+        self.number = None;
+        self
     }
 }
 
@@ -287,32 +294,34 @@ impl<R: File> Run<R> {
         offset(n_blocks * FILTER_BLOCK_LEN)
     }
 
-    /// Which of these keys, by their places in the slice, the run holds unless its filter errs. The keys
-    /// come ascending.
-    pub(super) fn candidates(&self, sought: &[(Tag, usize)]) -> Result<Vec<usize>, RunError> {
-        let mut candidates = Vec::new();
-        if self.header.n_entries == 0 {
-            return Ok(candidates);
-        }
-        let n_pages = self.header.n_filter_pages;
-        let mut hand = Hand::empty();
-        for (place, (tag, _)) in sought.iter().enumerate() {
-            let number = filter_page_of(*tag, n_pages);
-            let (block, places) = filter_bits(*tag);
-            let may_hold = match &self.filter {
-                Some(filter) => {
-                    filter[length(number) * (PAGE_LEN / FILTER_BLOCK_LEN) + block].may_hold(places)
+    /// Which of these keys the run holds unless its filter errs, one answer a key. The keys come ascending.
+    pub(super) fn may_hold(
+        &self,
+        sought: impl Iterator<Item = Tag>,
+        hand: &mut Hand,
+        answers: &mut Vec<bool>,
+    ) -> Result<(), RunError> {
+        answers.clear();
+        match &self.filter {
+            _ if self.header.n_entries == 0 => answers.extend(sought.map(|_| false)),
+            // Nothing here hangs on an answer, so that a processor waits for many blocks at once.
+            Some(filter) => answers.extend(sought.map(|tag| self.held_in(filter, tag))),
+            None => {
+                for tag in sought {
+                    let number = filter_page_of(tag, self.header.n_filter_pages);
+                    let (block, places) = filter_bits(tag);
+                    let page = self.page(1 + number, hand)?;
+                    answers.push(FilterBlock(page.as_chunks().0[block]).may_hold(places));
                 }
-                None => {
-                    let page = self.page(1 + number, &mut hand)?;
-                    FilterBlock(page.as_chunks().0[block]).may_hold(places)
-                }
-            };
-            if may_hold {
-                candidates.push(place);
             }
         }
-        Ok(candidates)
+        Ok(())
+    }
+
+    fn held_in(&self, filter: &[FilterBlock], tag: Tag) -> bool {
+        let number = filter_page_of(tag, self.header.n_filter_pages);
+        let (block, places) = filter_bits(tag);
+        filter[length(number) * (PAGE_LEN / FILTER_BLOCK_LEN) + block].may_hold(places)
     }
 
     /// The latest position of a key in this run, whatever its filter says.
@@ -329,17 +338,19 @@ impl<R: File> Run<R> {
         tag: Tag,
         from: u64,
         below: u64,
+        hand: &mut Hand,
         out: &mut Vec<u64>,
     ) -> Result<(), RunError> {
         let base = self.header.from;
-        if below <= base || self.candidates(&[(tag, 0)])?.is_empty() {
+        let mut may_hold = Vec::with_capacity(1);
+        self.may_hold(std::iter::once(tag), hand, &mut may_hold)?;
+        if below <= base || may_hold != [true] {
             return Ok(());
         }
         let (first, end) = (tag.at(from.saturating_sub(base)), tag.at(below - base));
-        let mut hand = Hand::empty();
-        let begin = self.seek(first, &mut hand)?.page;
+        let begin = self.seek(first, hand)?.page;
         for index in begin..self.header.n_entry_pages() {
-            let entries = self.entries(index, &mut hand)?;
+            let entries = self.entries(index, hand)?;
             let n = entries.partition_point(|bytes| Entry::decode(bytes) < first);
             let mut last = None;
             for entry in entries[n..].iter().map(Entry::decode) {
@@ -384,12 +395,15 @@ impl<R: File> Run<R> {
     /// Looks for an entry, among the pages that can hold its key.
     fn seek(&self, wanted: Entry, hand: &mut Hand) -> Result<Sought, RunError> {
         let half = wanted.first_half();
+        let n_fences = self.fences.len();
+        let guess = length(scaled(half, offset(n_fences)));
+        let above = partition_near(n_fences, guess, |at| self.fences[at] <= half);
         // Keys may share their first half with a fence and lie on either side of it.
-        let below = self
-            .fences
-            .partition_point(|fence| *fence < half)
-            .saturating_sub(1);
-        let above = self.fences.partition_point(|fence| *fence <= half);
+        let below = match self.fences[..above].last() {
+            Some(fence) if *fence == half => self.fences.partition_point(|fence| *fence < half),
+            _ => above,
+        };
+        let below = below.saturating_sub(1);
         let mut low = offset(below) * PAGES_PER_FENCE;
         let mut high = (offset(above) * PAGES_PER_FENCE).min(self.header.n_entry_pages());
         let mut low_key = self.fences.get(below).copied().unwrap_or(0);

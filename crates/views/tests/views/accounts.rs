@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ledger::account::{Balance, HoldingState};
 use ledger::codec::number_of;
 use ledger::words::Origin;
-use ledger::{Account, Body, EventKind, Handle, Timestamp};
+use ledger::{Account, Body, Event, EventKind, Handle, Timestamp};
 use store::EventStore;
 use store::contract::block_on;
 use views::Views;
@@ -20,16 +20,8 @@ pub(crate) fn folded(log: &Log, learner: Handle, size: u64) -> Account {
     let records = log.records(0).into_iter();
     let below = records.take_while(|record| record.leaf.position.0 < size);
     let events: Vec<_> = below.map(|record| (event(&record), record.leaf)).collect();
-    let mut joined = BTreeSet::from([learner]);
-    let mut before = 0;
-    while before < joined.len() {
-        before = joined.len();
-        for (event, _) in &events {
-            let pair = event.learner.zip(event.body.joined());
-            let pair = pair.filter(|(on, _)| joined.contains(on));
-            joined.extend(pair.map(|(_, other)| other));
-        }
-    }
+    let only: Vec<Event> = events.iter().map(|(event, _)| event.clone()).collect();
+    let joined = joined(&only, learner);
     let of_joined = events
         .into_iter()
         .filter(|(event, _)| event.learner.is_some_and(|on| joined.contains(&on)));
@@ -38,6 +30,34 @@ pub(crate) fn folded(log: &Log, learner: Handle, size: u64) -> Account {
         (position, Timestamp(leaf.recorded_at.0), event)
     });
     Account::fold(learner, events, &SECRET)
+}
+
+/// Whether anyone who was ever joined with the account is erased as a whole.
+fn is_erased(log: &Log, learner: Handle, size: u64) -> bool {
+    let records = log.records(0);
+    let below = records
+        .iter()
+        .filter(|record| record.leaf.position.0 < size);
+    let joined = joined(below.map(event).collect::<Vec<_>>().as_slice(), learner);
+    let mut erasures = records.iter().filter(|record| {
+        record.leaf.position.0 < size && record.leaf.kind == number_of(EventKind::LearnerErased)
+    });
+    erasures.any(|record| event(record).learner.is_some_and(|on| joined.contains(&on)))
+}
+
+/// The account and all that were ever joined with it by these events.
+fn joined(events: &[Event], learner: Handle) -> BTreeSet<Handle> {
+    let mut joined = BTreeSet::from([learner]);
+    let mut before = 0;
+    while before < joined.len() {
+        before = joined.len();
+        for event in events {
+            let pair = event.learner.zip(event.body.joined());
+            let pair = pair.filter(|(on, _)| joined.contains(on));
+            joined.extend(pair.map(|(_, other)| other));
+        }
+    }
+    joined
 }
 
 pub(crate) fn balance(log: &Log, views: &Views, learner: Handle, on: &str) -> Balance {
@@ -81,6 +101,16 @@ pub(crate) fn check_balance_at(log: &Log, views: &Views, learner: Handle, size: 
     assert_eq!(
         read.statement(day("2025-01-01")),
         account.statement(day("2025-01-01"))
+    );
+    let is_open =
+        !account.is_closed() && account.revision().0 > 0 && !is_erased(log, learner, size);
+    let on = day("2025-01-01");
+    let open = block_on(views.open_balance(&*log.store, learner, size, on)).unwrap();
+    assert_eq!(open, is_open.then_some(answer), "{learner} at {size}");
+    let open = block_on(views.open_account(&*log.store, learner, size)).unwrap();
+    assert_eq!(
+        open.map(|open| open.statement(on)),
+        is_open.then(|| account.statement(on))
     );
     for issuer in ["uni-a", "uni-b", "uni-c"] {
         let holds = block_on(views.holds_of(&*log.store, learner, size, issuer)).unwrap();
