@@ -34,8 +34,8 @@ pub(crate) struct Gone {
     pub(crate) group: BTreeSet<Handle>,
     /// Those, and every account ever joined with one of them.
     joined: BTreeSet<Handle>,
-    /// Positions of contents of achievements, ascending.
-    contents: BTreeMap<Institution, Vec<u64>>,
+    /// Positions of events about achievements, ascending.
+    records: BTreeMap<Institution, Vec<u64>>,
 }
 
 impl Told {
@@ -108,7 +108,7 @@ impl Gone {
         Ok(gone)
     }
 
-    /// What of a history has content and is covered.
+    /// What of a history is about achievements and is covered.
     fn of(history: &History, covers: impl Fn(&Record, EventKind) -> bool) -> Gone {
         let mut gone = Gone {
             joined: history.tips.keys().copied().collect(),
@@ -116,12 +116,19 @@ impl Gone {
         };
         for (record, event) in &history.records {
             let kind = event.body.kind();
-            let content = matches!(
+            // Whatever stands first about a record is what searches lead to, also when it is no content.
+            let about_record = matches!(
                 kind,
-                EventKind::AchievementRecorded | EventKind::AchievementSuperseded
+                EventKind::AchievementRecorded
+                    | EventKind::AchievementSuperseded
+                    | EventKind::AchievementSuspended
+                    | EventKind::AchievementReinstated
+                    | EventKind::AchievementRevoked
+                    | EventKind::AchievementReassigned
+                    | EventKind::AchievementReceived
             );
-            if content && covers(record, kind) {
-                let of_issuer = gone.contents.entry(record.leaf.issuer).or_default();
+            if about_record && covers(record, kind) {
+                let of_issuer = gone.records.entry(record.leaf.issuer).or_default();
                 of_issuer.push(record.leaf.position.0);
             }
         }
@@ -154,7 +161,7 @@ impl Views {
 
     /// Drops it. The writer is locked.
     pub(crate) fn strike(&self, trees: &Trees, gone: &Gone) -> Result<(), ViewsFault> {
-        for (issuer, positions) in &gone.contents {
+        for (issuer, positions) in &gone.records {
             self.buffer.strike(*issuer, positions);
             lists::strike(&trees.lists, *issuer, positions)?;
             changed::strike(&trees.changed, *issuer, positions)?;

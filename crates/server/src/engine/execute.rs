@@ -161,7 +161,7 @@ impl<S: EventStore> Engine<S> {
     /// Checks signatures and loads what the commands will most likely need: usually all there is to load, with one look-up in
     /// the cache and one in the store.
     async fn load_likely(&self, commands: Arc<Vec<Command>>) -> Result<Prepared, EngineFault> {
-        let mut found = Found::new(&self.inner);
+        let mut found = Found::new(&self.inner, commands.len());
         signatures::check(&commands, found.base.registry()).await;
         let mut open: Vec<usize> = (0..commands.len()).collect();
         let mut lacking: Vec<(Need, usize)> = Vec::new();
@@ -196,7 +196,7 @@ impl<S: EventStore> Engine<S> {
         commands: Arc<Vec<Command>>,
         needed: &BTreeSet<Need>,
     ) -> Result<Prepared, EngineFault> {
-        let mut found = Found::new(&self.inner);
+        let mut found = Found::new(&self.inner, commands.len());
         signatures::check(&commands, found.base.registry()).await;
         let mut lacking = needed.clone();
         loop {
@@ -273,35 +273,42 @@ impl<S: EventStore> Engine<S> {
 struct Found {
     /// They are true at some size from here on.
     seen: Seen,
-    facts: HashMap<Need, Loaded>,
+    facts: Vec<Loaded>,
+    /// Where each is among them.
+    places: HashMap<Need, usize, foldhash::fast::RandomState>,
     /// The published registry.
     base: State,
 }
 
 impl Found {
     /// Order: the head is noted before anything is read.
-    fn new<S>(inner: &Inner<S>) -> Self {
+    fn new<S>(inner: &Inner<S>, commands: usize) -> Self {
         let published = inner.published();
+        // A submission to an account that exists needs four.
+        let room = 4 * commands;
         Found {
             seen: Seen {
                 size: published.head.size,
                 generation: published.generation,
                 turn: published.turn,
             },
-            facts: HashMap::new(),
+            facts: Vec::with_capacity(room),
+            places: HashMap::with_capacity_and_hasher(room, foldhash::fast::RandomState::default()),
             base: published.base,
         }
     }
 
     fn add(&mut self, loaded: Vec<Loaded>) {
-        let by_need = |loaded: Loaded| (loaded.fact.need(), loaded);
-        self.facts.extend(loaded.into_iter().map(by_need));
+        for loaded in loaded {
+            self.places.insert(loaded.fact.need(), self.facts.len());
+            self.facts.push(loaded);
+        }
     }
 
     /// A state that knows all of them.
     fn state(&self) -> State {
         let mut state = self.base.clone();
-        for loaded in self.facts.values() {
+        for loaded in &self.facts {
             state.load(loaded.fact.clone());
         }
         state
@@ -309,14 +316,15 @@ impl Found {
 
     /// What a command will most likely need and neither was found before nor is in the cache.
     fn likely_needs<S>(&mut self, inner: &Inner<S>, command: &Command) -> Vec<Need> {
-        let facts = &mut self.facts;
+        let (facts, places) = (&mut self.facts, &mut self.places);
         ledger::likely_needs_of(&inner.secret, command, &mut |need| {
-            if let Some(known) = facts.get(&need) {
+            if let Some(known) = places.get(&need).and_then(|place| facts.get(*place)) {
                 return Some(known.fact.clone());
             }
             let loaded = inner.cache.get(need)?;
             let fact = loaded.fact.clone();
-            facts.insert(need, loaded);
+            places.insert(need, facts.len());
+            facts.push(loaded);
             Some(fact)
         })
     }
@@ -325,7 +333,7 @@ impl Found {
         Prepared {
             commands,
             ready: Vec::new(),
-            facts: self.facts.into_values().collect(),
+            facts: self.facts,
             seen: self.seen,
         }
     }

@@ -22,7 +22,7 @@ use super::writer::Seen;
 /// The writer's working state.
 pub(super) struct Known {
     state: State,
-    tips: HashMap<Handle, Tip>,
+    tips: HashMap<Handle, Tip, foldhash::fast::RandomState>,
     secret: KeySecret,
     facts_max: usize,
     /// How many facts there were after the last ageing.
@@ -43,7 +43,7 @@ impl Known {
     pub(super) fn new(state: &State, secret: KeySecret, facts_max: usize) -> Self {
         Known {
             state: state.without_facts(),
-            tips: HashMap::new(),
+            tips: HashMap::default(),
             secret,
             facts_max,
             aged_len: 0,
