@@ -7,7 +7,7 @@
 use crate::command::{Action, Command};
 use crate::ids::{Handle, InstitutionId, Key};
 use crate::keys::KeySecret;
-use crate::state::{Fact, Need, RecordFact, Standing, State, document_keys};
+use crate::state::{Lead, Need, Standing, State, document_keys};
 use crate::words::{Achievement, LearnerProfile, LearnerReference, RecordName, StudentNumber};
 
 /// The facts that deciding on the command will most likely ask for and that the state lacks, sorted.
@@ -18,14 +18,16 @@ pub fn likely_needs(state: &State, command: &Command) -> Vec<Need> {
     let Ok(secret) = state.secret() else {
         return Vec::new();
     };
-    likely_needs_of(&secret, command, &mut |need| state.fact(need))
+    let mut lead = |need| state.fact(need).map(|fact| fact.lead());
+    likely_needs_of(&secret, command, &mut lead)
 }
 
-/// The same, as far as `find` finds facts: it is asked for each as soon as the one before leads to it.
+/// The same, as far as `find` finds what facts lead to: it is asked for each as soon as the one before
+/// leads to it.
 pub fn likely_needs_of(
     secret: &KeySecret,
     command: &Command,
-    find: &mut dyn FnMut(Need) -> Option<Fact>,
+    find: &mut dyn FnMut(Need) -> Option<Lead>,
 ) -> Vec<Need> {
     let mut guess = Guess {
         find,
@@ -39,7 +41,7 @@ pub fn likely_needs_of(
 }
 
 struct Guess<'a> {
-    find: &'a mut dyn FnMut(Need) -> Option<Fact>,
+    find: &'a mut dyn FnMut(Need) -> Option<Lead>,
     secret: &'a KeySecret,
     lacking: Vec<Need>,
 }
@@ -76,10 +78,10 @@ impl Guess<'_> {
             Action::RegisterLearner { request_id, .. } if !request_id.is_empty() => {
                 let submitter = command.actor.institution();
                 let request = self.secret.request(&submitter, request_id);
-                match self.fact(Need::Request(request)) {
+                match self.lead(Need::Request(request)) {
                     // A repetition: the account that it made, and who has the numbers now.
-                    Some(Fact::Request(_, Some(before))) => {
-                        self.account(before.learner);
+                    Some(Lead::Request(learner)) => {
+                        self.account(learner);
                         self.students(&command.action);
                     }
                     _ => self.learner_command(&command.action),
@@ -146,9 +148,9 @@ impl Guess<'_> {
             return;
         };
         let key = self.secret.record(issuer, &achievement.record_id);
-        let before = self.fact(Need::Record(key));
+        let before = self.lead(Need::Record(key));
         let named = self.reference(learner);
-        if let Some(Fact::Record(_, Some(_))) = before {
+        if let Some(Lead::Record { .. } | Lead::Suppressed) = before {
             // A repetition, or refused: compared with whom it was for.
             self.record(key);
         } else if let Named::Account(handle) = named {
@@ -165,7 +167,13 @@ impl Guess<'_> {
         match named {
             Named::Account(handle) => {
                 let known = (self.find)(Need::Learner(*handle));
-                matches!(known, Some(Fact::Learner(_, Some(learner))) if learner.provisional.is_some())
+                matches!(
+                    known,
+                    Some(Lead::Account {
+                        provisional: true,
+                        ..
+                    })
+                )
             }
             Named::Nobody | Named::Unknown => false,
         }
@@ -180,12 +188,11 @@ impl Guess<'_> {
 
     /// A record and the accounts that it was first for and is with; the latter, after merges.
     fn record(&mut self, key: Key) -> Option<Handle> {
-        let Some(Fact::Record(_, Some(RecordFact::Held(record)))) = self.fact(Need::Record(key))
-        else {
+        let Some(Lead::Record { first, with }) = self.lead(Need::Record(key)) else {
             return None;
         };
-        self.account(record.first_learner);
-        Some(self.account(record.learner))
+        self.account(first);
+        Some(self.account(with))
     }
 
     /// Whether these accounts hold the achievement's result, and under which record.
@@ -194,8 +201,8 @@ impl Guess<'_> {
             let Some(key) = self.secret.result(issuer, member, achievement) else {
                 return;
             };
-            if let Some(Fact::Result(_, Some(claimer))) = self.fact(Need::Result(key)) {
-                self.fact(Need::Record(claimer));
+            if let Some(Lead::Claimed(claimer)) = self.lead(Need::Result(key)) {
+                self.lead(Need::Record(claimer));
             }
         }
     }
@@ -203,21 +210,18 @@ impl Guess<'_> {
     /// Where a reference leads, as far as known.
     fn reference(&mut self, reference: &LearnerReference) -> Named {
         match reference {
-            LearnerReference::Handle(handle) => self.named(Some(*handle)),
+            LearnerReference::Handle(handle) => Named::Account(self.account(*handle)),
             LearnerReference::Student(student) => self.student(student),
             LearnerReference::Document(identity) => {
                 let document = self.secret.document(&identity.document);
                 let reference = self.secret.reference(identity);
-                let bound = self.fact(Need::Document(document));
-                let pending = self.fact(Need::Reference(reference));
-                match (bound, pending) {
-                    (Some(Fact::Document(_, bound)), Some(Fact::Reference(_, pending))) => {
-                        let bound = bound.map(|handle| self.account(handle));
-                        let pending = pending.map(|handle| self.account(handle));
-                        bound.or(pending).map_or(Named::Nobody, Named::Account)
-                    }
-                    _ => Named::Unknown,
-                }
+                let bound = self.lead(Need::Document(document));
+                let pending = self.lead(Need::Reference(reference));
+                let (Some(bound), Some(pending)) = (bound, pending) else {
+                    return Named::Unknown;
+                };
+                let [bound, pending] = [bound, pending].map(|lead| self.led_to(&lead));
+                bound.or(pending).map_or(Named::Nobody, Named::Account)
             }
         }
     }
@@ -231,20 +235,16 @@ impl Guess<'_> {
     }
 
     fn student(&mut self, student: &StudentNumber) -> Named {
-        match self.fact(Need::Student(self.secret.student(student))) {
-            Some(Fact::Student(_, link)) => self.named(link.map(|link| link.handle)),
-            _ => Named::Unknown,
+        match self.lead(Need::Student(self.secret.student(student))) {
+            Some(lead) => self.led_to(&lead).map_or(Named::Nobody, Named::Account),
+            None => Named::Unknown,
         }
-    }
-
-    fn named(&mut self, handle: Option<Handle>) -> Named {
-        handle.map_or(Named::Nobody, |handle| Named::Account(self.account(handle)))
     }
 
     fn documents(&mut self, profile: &LearnerProfile) {
         for key in document_keys(self.secret, profile) {
-            if let Some(Fact::Document(_, Some(carrier))) = self.fact(Need::Document(key)) {
-                self.account(carrier);
+            if let Some(lead) = self.lead(Need::Document(key)) {
+                self.led_to(&lead);
             }
         }
     }
@@ -254,8 +254,8 @@ impl Guess<'_> {
         let mut group = vec![self.account(handle)];
         let mut next = 0;
         while let Some(member) = group.get(next).copied() {
-            if let Some(Fact::Learner(_, Some(learner))) = self.fact(Need::Learner(member)) {
-                group.extend(learner.absorbed);
+            if let Some(Lead::Account { absorbed, .. }) = self.lead(Need::Learner(member)) {
+                group.extend(absorbed);
             }
             next += 1;
         }
@@ -265,16 +265,24 @@ impl Guess<'_> {
     /// The account that this one is now: merges followed as far as they are known.
     fn account(&mut self, handle: Handle) -> Handle {
         let mut current = handle;
-        while let Some(Fact::Learner(_, Some(learner))) = self.fact(Need::Learner(current))
-            && let Standing::Merged(into) = learner.standing
+        while let Some(Lead::Account { standing, .. }) = self.lead(Need::Learner(current))
+            && let Standing::Merged(into) = standing
         {
             current = into;
         }
         current
     }
 
-    /// The fact; when it is not known, it is lacking.
-    fn fact(&mut self, need: Need) -> Option<Fact> {
+    /// The account that a number or a document leads to.
+    fn led_to(&mut self, lead: &Lead) -> Option<Handle> {
+        match lead {
+            Lead::To(handle) => Some(self.account(*handle)),
+            _ => None,
+        }
+    }
+
+    /// What the fact leads to; when it is not known, it is lacking.
+    fn lead(&mut self, need: Need) -> Option<Lead> {
         let known = (self.find)(need);
         if known.is_none() {
             self.lacking.push(need);

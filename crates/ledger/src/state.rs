@@ -29,7 +29,7 @@ use journal::Journal;
 use table::{Seed, Table};
 
 pub use apply::{document_keys, identities};
-pub use facts::{Fact, Need};
+pub use facts::{Fact, Lead, Need};
 pub use journal::Savepoint;
 
 /// Why nothing was decided.

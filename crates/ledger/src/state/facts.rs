@@ -3,7 +3,7 @@
 //! Apart from the state's own questions because decisions never look at facts as such: loaders, caches,
 //! tests and the invariants do.
 
-use super::{Learner, Link, RecordFact, Request, State};
+use super::{Learner, Link, RecordFact, Request, Standing, State};
 use crate::ids::{Handle, Key};
 
 /// A fact that a decision needs.
@@ -74,10 +74,74 @@ impl Fact {
     }
 }
 
+/// What a fact leads to, as far as guessing ahead asks: where a fact is copied, this is cheap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lead {
+    /// There is no such thing.
+    Nothing,
+    /// An account.
+    Account {
+        /// Where it stands.
+        standing: Standing,
+        /// Whether it is bound to no person.
+        provisional: bool,
+        /// What it has taken in.
+        absorbed: Vec<Handle>,
+    },
+    /// To an account, from a number or a document.
+    To(Handle),
+    /// A record that is there.
+    Record {
+        /// The account it was first recorded for.
+        first: Handle,
+        /// The account it is with, before merges.
+        with: Handle,
+    },
+    /// A record that may not come back.
+    Suppressed,
+    /// A result, claimed by the record of that key.
+    Claimed(Key),
+    /// A request that made this learner.
+    Request(Handle),
+}
+
+impl Fact {
+    /// What it leads to.
+    #[must_use]
+    pub fn lead(&self) -> Lead {
+        let to = |handle: Option<Handle>| handle.map_or(Lead::Nothing, Lead::To);
+        match self {
+            Self::Learner(_, None) => Lead::Nothing,
+            Self::Learner(_, Some(learner)) => Lead::Account {
+                standing: learner.standing,
+                provisional: learner.provisional.is_some(),
+                absorbed: learner.absorbed.clone(),
+            },
+            Self::Record(_, None) => Lead::Nothing,
+            Self::Record(_, Some(RecordFact::Suppressed)) => Lead::Suppressed,
+            Self::Record(_, Some(RecordFact::Held(record))) => Lead::Record {
+                first: record.first_learner,
+                with: record.learner,
+            },
+            Self::Student(_, link) => to(link.map(|link| link.handle)),
+            Self::Document(_, handle) | Self::Reference(_, handle) => to(*handle),
+            Self::Result(_, claimer) => claimer.map_or(Lead::Nothing, Lead::Claimed),
+            Self::Request(_, request) => {
+                request.map_or(Lead::Nothing, |request| Lead::Request(request.learner))
+            }
+        }
+    }
+}
+
 impl State {
     /// Takes in a loaded fact, replacing what was known.
     pub fn load(&mut self, fact: Fact) {
         self.put(fact);
+    }
+
+    /// Takes in a loaded fact unless it is known; whether it was not. A complete state knows everything.
+    pub fn learn(&mut self, fact: Fact) -> bool {
+        !self.complete && self.put_new(fact)
     }
 
     /// Forgets a fact: a partial state must load it again.
@@ -107,7 +171,7 @@ impl State {
 
     /// The size that a ledger must have had when a fact was read from it, for the fact to be loaded here:
     /// one read earlier may have changed since, and this state may have forgotten that. With
-    /// [`State::knows`] asked first, because what is known here is newer than anything read.
+    /// [`State::learn`], because what is known here is newer than anything read.
     #[must_use]
     pub fn floor(&self) -> u64 {
         self.floor

@@ -120,6 +120,24 @@ impl State {
             .note(|| before.map_or(Before::Unknown(need), Before::known));
     }
 
+    /// Knows this now, if it did not know better; whether that is so.
+    pub(super) fn put_new(&mut self, fact: Fact) -> bool {
+        let need = fact.need();
+        let new = match fact {
+            Fact::Learner(handle, value) => self.learners.insert_new(handle, value),
+            Fact::Record(key, value) => self.records.insert_new(key, value),
+            Fact::Student(key, value) => self.students.insert_new(key, value),
+            Fact::Document(key, value) => self.documents.insert_new(key, value),
+            Fact::Reference(key, value) => self.references.insert_new(key, value),
+            Fact::Result(key, value) => self.results.insert_new(key, value),
+            Fact::Request(key, value) => self.requests.insert_new(key, value),
+        };
+        if new {
+            self.journal.note(|| Before::Unknown(need));
+        }
+        new
+    }
+
     /// Does not know it any more.
     pub(super) fn lose(&mut self, need: Need) {
         if let Some(before) = self.take(need) {

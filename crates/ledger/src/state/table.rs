@@ -3,7 +3,7 @@
 //! Apart from the state because it is the one place of this crate with an unordered map. Whoever walks
 //! through a table gets it sorted, so that no order but that of the keys is ever seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -66,6 +66,20 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
     pub(super) fn insert(&mut self, key: K, value: Option<V>) -> Option<Option<V>> {
         let before = self.entries.insert(key, Entry::new(value));
         before.map(|entry| entry.value)
+    }
+
+    /// Whether it was not known, and now is; what is known stays, and counts as asked for.
+    pub(super) fn insert_new(&mut self, key: K, value: Option<V>) -> bool {
+        match self.entries.entry(key) {
+            hash_map::Entry::Occupied(known) => {
+                known.get().touch();
+                false
+            }
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Entry::new(value));
+                true
+            }
+        }
     }
 
     /// What was known.

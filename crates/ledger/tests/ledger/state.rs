@@ -51,6 +51,27 @@ fn what_is_used_stays_and_the_rest_is_forgotten() {
 }
 
 #[test]
+fn what_is_known_is_not_replaced_by_what_was_read() {
+    let mut state = opened().without_facts();
+    let older = Fact::Result(Key([1; 16]), None);
+    let before = state.savepoint();
+    assert!(state.learn(claim(1)));
+    assert!(!state.learn(older.clone()));
+    assert_eq!(state.fact(older.need()), Some(claim(1)));
+    state.age();
+    assert!(
+        !state.learn(older.clone()),
+        "to be told again is to be asked for"
+    );
+    state.age();
+    assert!(state.knows(older.need()));
+    state.rollback(before);
+    assert!(state.learn(older.clone()));
+    assert_eq!(state.fact(older.need()), Some(older.clone()));
+    assert!(!opened().learn(older), "a complete state knows everything");
+}
+
+#[test]
 fn a_complete_state_forgets_nothing() {
     let mut state = opened();
     state.apply(&register(7));

@@ -319,13 +319,13 @@ impl Found {
         let (facts, places) = (&mut self.facts, &mut self.places);
         ledger::likely_needs_of(&inner.secret, command, &mut |need| {
             if let Some(known) = places.get(&need).and_then(|place| facts.get(*place)) {
-                return Some(known.fact.clone());
+                return Some(known.fact.lead());
             }
             let loaded = inner.cache.get(need)?;
-            let fact = loaded.fact.clone();
+            let lead = loaded.fact.lead();
             places.insert(need, facts.len());
             facts.push(loaded);
-            Some(fact)
+            Some(lead)
         })
     }
 

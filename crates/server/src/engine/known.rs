@@ -63,11 +63,7 @@ impl Known {
             let touched = true;
             self.tips.entry(handle).or_insert(Tip { tip, touched });
         }
-        if self.state.knows(need) {
-            return false;
-        }
-        self.state.load(loaded.fact);
-        !loaded.cached && matches!(need, Need::Student(_))
+        self.state.learn(loaded.fact) && !loaded.cached && matches!(need, Need::Student(_))
     }
 
     /// The state, to decide on.
