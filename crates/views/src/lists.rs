@@ -3,7 +3,7 @@
 //!
 //! Tree `lists`: length of the issuer's id (u8), the id, 0 or 1 and a [`CodeHash`], and a position at or
 //! before the chunk's first (u64), to a [`Chunk`]. Positions ascend, so replay is noticed by comparing
-//! with the last one.
+//! with the last one that is there, or else with where the last chunk begins.
 
 use std::ops::Bound;
 
@@ -58,14 +58,16 @@ pub(crate) fn of_issuer(issuer: Institution) -> Vec<u8> {
 /// Takes in entries, ascending.
 pub(crate) fn extend(lists: &Sealed, key: &ListKey, entries: &[Entry]) -> Result<(), ViewsFault> {
     let prefix = key.prefix();
-    let (mut begins, mut chunk) = match chunks_down_from(lists, &prefix, u64::MAX).next() {
+    let (mut begins, mut chunk, last) = match chunks_down_from(lists, &prefix, u64::MAX).next() {
         Some(last) => {
             let (key, content) = last?;
-            (begins(lists, &key)?, decode(lists, &content)?)
+            let (begins, chunk) = (begins(lists, &key)?, decode(lists, &content)?);
+            // Of a chunk whose entries have all been struck, its place still tells what came before it.
+            let last = chunk.entries().last().map_or(begins, |last| last.position);
+            (begins, chunk, Some(last))
         }
-        None => (0, Chunk::default()),
+        None => (0, Chunk::default(), None),
     };
-    let last = chunk.entries().last().map(|entry| entry.position);
     let mut changed = false;
     for entry in entries.iter().filter(|entry| Some(entry.position) > last) {
         if chunk.is_full() {
@@ -210,4 +212,48 @@ fn decode(lists: &Sealed, content: &Content) -> Result<Chunk, ViewsFault> {
 
 fn at(prefix: &[u8], position: u64) -> Vec<u8> {
     [prefix, &position.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything on a list, a chunk's positions together.
+    fn chunks(lists: &Sealed, key: &ListKey) -> Vec<Vec<u64>> {
+        let prefix = key.prefix();
+        let chunks = lists
+            .under(&prefix)
+            .map(|found| decode(lists, &found.unwrap().1).unwrap());
+        let positions = |chunk: &Chunk| chunk.entries().iter().map(|it| it.position).collect();
+        chunks.map(|chunk| positions(&chunk)).collect()
+    }
+
+    #[test]
+    fn what_is_replayed_onto_a_chunk_that_was_struck_empty_is_not_taken_in_again() {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let lists = Sealed::open(&db, "lists").unwrap();
+        let issuer = Institution::try_from("uni-a").unwrap();
+        let code = Some([7; 16]);
+        let key = ListKey { issuer, code };
+        let entry = |position| Entry { position, day: 1 };
+        let full: Vec<u64> = (1..=128).collect();
+        // The last chunk holds one entry, or two, and they are erased.
+        for last in [vec![200], vec![200, 201]] {
+            let entries: Vec<Entry> = full.iter().chain(&last).copied().map(entry).collect();
+            extend(&lists, &key, &entries).unwrap();
+            assert_eq!(chunks(&lists, &key), [full.clone(), last.clone()]);
+            strike(&lists, issuer, &last).unwrap();
+            // What has been erased does not come again; all the rest may, from any place on.
+            for from in [0, 1, 127] {
+                let replayed: Vec<Entry> = full[from..].iter().copied().map(entry).collect();
+                extend(&lists, &key, &replayed).unwrap();
+                assert_eq!(chunks(&lists, &key), [full.clone(), vec![]]);
+            }
+            extend(&lists, &key, &[entry(128), entry(300)]).unwrap();
+            assert_eq!(chunks(&lists, &key), [full.clone(), vec![300]]);
+            for found in lists.under(&key.prefix()) {
+                lists.remove(&found.unwrap().0).unwrap();
+            }
+        }
+    }
 }
