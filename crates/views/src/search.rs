@@ -12,9 +12,6 @@ use crate::fault::ViewsFault;
 use crate::lists::{self, ListKey, Scanned};
 use crate::views::{Trees, Views};
 
-/// Entries of each list that one search looks at: a few milliseconds.
-const LOOK_MAX: usize = 1 << 15;
-
 /// What to search for: every achievement that satisfies it, and others, which the caller tells by its
 /// content and state.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +79,7 @@ impl Views {
             days: (day(search.awarded_from), day(search.awarded_until)),
             standing: search.suspended_or_revoked,
             range,
-            limit,
+            bounds: (self.options.look_max, limit),
         }
     }
 
@@ -91,8 +88,13 @@ impl Views {
         let matches = |entry: &Entry| query.matches_day(entry.day);
         let (from, below) = query.range;
         let waiting = self.buffer.entries(&query.list, from, below);
-        let bounds = (LOOK_MAX, query.limit);
-        let mut found = lists::scan(&trees.lists, &query.list, query.range, matches, bounds)?;
+        let mut found = lists::scan(
+            &trees.lists,
+            &query.list,
+            query.range,
+            matches,
+            query.bounds,
+        )?;
         let until = found.until.unwrap_or(u64::MAX);
         let waiting = waiting.iter().filter(|entry| matches(entry));
         let waiting = waiting.map(|entry| entry.position);
@@ -109,7 +111,8 @@ struct Query {
     days: (Option<i32>, Option<i32>),
     standing: bool,
     range: (u64, u64),
-    limit: usize,
+    /// How many to look at, and how many to find.
+    bounds: (usize, usize),
 }
 
 impl Query {
@@ -138,8 +141,8 @@ impl Query {
                     && self.matches_day(*day)
             }
         };
-        let (issuer, bounds) = (self.list.issuer, (LOOK_MAX, self.limit));
-        changed::scan(&trees.changed, issuer, self.range, matches, bounds)
+        let issuer = self.list.issuer;
+        changed::scan(&trees.changed, issuer, self.range, matches, self.bounds)
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Options {
     pub buffer_entries: usize,
     /// How much of the log [`follow`](crate::follow) reads at once.
     pub read_bytes: u64,
+    /// How many entries of each list one search looks at, at least 1. The default takes a few milliseconds.
+    pub look_max: usize,
     /// Names the boot of the machine; `None` asks the machine. For tests.
     pub boot_id: Option<String>,
 }
@@ -37,6 +39,7 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             buffer_entries: 1 << 18,
             read_bytes: 1 << 20,
+            look_max: 1 << 15,
             boot_id: None,
         }
     }

@@ -23,7 +23,8 @@ use crate::from_proto::{self, RecordFilter};
 use crate::status;
 use crate::to_proto;
 
-/// Candidates that one call looks at before it returns what it has.
+/// Candidates that one call looks at before it returns what it has; a search that finds few counts as
+/// [`LOOK_AHEAD`] of them.
 const LOOKED_AT_MAX: usize = 4_096;
 /// Candidates whose records are read at once.
 const LOOK_AHEAD: usize = 256;
@@ -62,11 +63,17 @@ impl<S: EventStore> Context<S> {
                 }
                 after = Some(*position);
             }
-            looked_at += found.positions.len();
+            // A search that found less has looked as far as it may, for want of what matches.
+            looked_at += match found.positions.len() {
+                n_found if n_found < limit => LOOK_AHEAD,
+                n_found => n_found,
+            };
             after = found.until;
             if after.is_none() || looked_at >= LOOKED_AT_MAX {
                 break after;
             }
+            // A long way without anything to show must not keep others from their turn.
+            tokio::task::yield_now().await;
         };
         let token = |after: Position| self.page_token(&question, moment, &after.0.to_be_bytes());
         Ok(v1::ListRecordsResponse {
