@@ -174,7 +174,7 @@ pub async fn start_on(config: Config, clock: Clock) -> Result<Running, StartErro
         views_stopped: follower.stopped.clone(),
         registries: Registries::default(),
         limits: config.limits(),
-        in_flight: Semaphore::new(config.writer.queue_commands_max),
+        in_flight: Arc::new(Semaphore::new(config.writer.queue_commands_max)),
         in_flight_max: config.writer.queue_commands_max,
         metrics,
         streams: Streams::new(config.stream_limits(), stopping.clone()),

@@ -1,5 +1,5 @@
-//! Streams beside the service itself, where the clock can be moved, a commit held up, and what has been
-//! made for a reader counted.
+//! Streams and calls beside the service itself, where the clock can be moved, a commit held up, a call cut
+//! off, and what has been made for a reader counted.
 //!
 //! Apart from the tests through gRPC because there the transport reads ahead, and time passes by itself.
 
@@ -17,12 +17,15 @@ use api::v1;
 use api::v1::account_service_server::AccountService;
 use api::v1::audit_service_server::AuditService;
 use api::v1::learner_reference::Reference;
+use api::v1::record_service_server::RecordService;
 use chain::{Block, BlockBuilder, Head, Position, Record, Salt};
 use creditbank_server::clock::{Clock, ManualClock};
 use creditbank_server::engine::{Engine, LedgerKeys, Mode, WriterOptions};
 use creditbank_server::identity::Identity;
 use creditbank_server::limits::{Limits, StreamLimits};
-use creditbank_server::services::{Accounts, Answers, Audit, Context, Registries, Streams};
+use creditbank_server::services::{
+    Accounts, Answers, Audit, Context, Records, Registries, Streams,
+};
 use creditbank_server::{from_proto, reference};
 use ledger::words::{InstitutionProfile, LearnerProfile, Scope, StudentNumber, Text};
 use ledger::{Action, Actor, Command, InstitutionId, Timestamp};
@@ -120,26 +123,51 @@ fn student(number: &str) -> v1::LearnerReference {
     }
 }
 
+/// A certificate of S1.
+fn certificate(record_id: &str, expires: &str) -> v1::Achievement {
+    v1::Achievement {
+        record_id: record_id.into(),
+        learner: Some(student("S1")),
+        r#type: "Certificate".into(),
+        code: record_id.into(),
+        titles: vec![v1::Text {
+            value: "A certificate".into(),
+            language: "en".into(),
+        }],
+        size: Some(v1::Size {
+            amount: "1".into(),
+            unit: "ects".into(),
+        }),
+        awarded: "2026-02-01".into(),
+        expires: expires.into(),
+        ..v1::Achievement::default()
+    }
+}
+
 impl Bank {
     /// With the institution `uni` and its student S1.
     async fn open() -> Bank {
+        Bank::open_with(views::Options::default()).await
+    }
+
+    async fn open_with(options: views::Options) -> Bank {
         let store = Arc::new(Watched {
             store: MemoryStore::new(Arc::new(LedgerKeys::default())),
             n_read: AtomicUsize::new(0),
             gate: Semaphore::new(1),
         });
         let (clock, hands) = Clock::manual(NOON);
-        let options = WriterOptions {
+        let writing = WriterOptions {
             group_bytes: 1 << 20,
             facts_max: 100_000,
             learners_max: 10_000,
         };
         let vocabulary = reference::opening_actions();
-        let opened = Engine::open(Arc::clone(&store), Arc::new(clock), options, vocabulary).await;
+        let opened = Engine::open(Arc::clone(&store), Arc::new(clock), writing, vocabulary).await;
         let engine = Arc::new(opened.unwrap().0);
         let dir = tempfile::tempdir().unwrap();
         let (ledger_id, secret) = (engine.ledger_id(), engine.secret().clone());
-        let views = views::Views::open(dir.path(), ledger_id, secret, views::Options::default());
+        let views = views::Views::open(dir.path(), ledger_id, secret, options);
         let (views, _) = views.unwrap();
         let views = Arc::new(views);
         let follow = views::follow(store, Arc::clone(&views), std::future::pending());
@@ -163,7 +191,7 @@ impl Bank {
                 batch_records_max: 1_000,
                 achievement_body_bytes_max: 16 << 10,
             },
-            in_flight: Semaphore::new(1_000),
+            in_flight: Arc::new(Semaphore::new(1_000)),
             in_flight_max: 1_000,
             metrics: Arc::default(),
             streams: Streams::new(limits, stopping),
@@ -215,23 +243,7 @@ impl Bank {
 
     /// Records a certificate of S1.
     async fn submit(&self, record_id: &str, expires: &str) {
-        let wire = v1::Achievement {
-            record_id: record_id.into(),
-            learner: Some(student("S1")),
-            r#type: "Certificate".into(),
-            code: record_id.into(),
-            titles: vec![v1::Text {
-                value: "A certificate".into(),
-                language: "en".into(),
-            }],
-            size: Some(v1::Size {
-                amount: "1".into(),
-                unit: "ects".into(),
-            }),
-            awarded: "2026-02-01".into(),
-            expires: expires.into(),
-            ..v1::Achievement::default()
-        };
+        let wire = certificate(record_id, expires);
         let drawn = self.context.engine.fresh_handle().unwrap();
         let action = from_proto::submission(wire, &uni(), drawn).unwrap();
         self.carry_out(Actor::Institution(uni()), action).await;
@@ -455,4 +467,87 @@ async fn streams_are_bounded_in_number_and_give_their_place_back() {
         let status = last.unwrap().unwrap_err();
         assert_eq!(status.code(), Code::Unavailable);
     }
+}
+
+#[tokio::test]
+async fn a_list_without_a_match_comes_to_its_end_page_by_page() {
+    const N_RECORDS: usize = 100;
+    // So that a search looks at two records, and a call at a few dozen.
+    let options = views::Options {
+        buffer_entries: 0,
+        look_max: 2,
+        ..views::Options::default()
+    };
+    let bank = Bank::open_with(options).await;
+    for number in 0..N_RECORDS {
+        bank.submit(&format!("r{number}"), "").await;
+    }
+    let service = Records(Arc::clone(&bank.context));
+    // Days of award, and how many of the records lie there.
+    let periods = [
+        ("2026-01-01", "2026-01-31", 0),
+        ("2026-02-01", "2026-03-01", N_RECORDS),
+    ];
+    for (from, until, expected) in periods {
+        let awarded = v1::Span {
+            from: from.into(),
+            until: until.into(),
+        };
+        let mut wire = v1::ListRecordsRequest {
+            page_size: 1_000,
+            filter: Some(v1::RecordFilter {
+                awarded: Some(awarded),
+                ..v1::RecordFilter::default()
+            }),
+            ..v1::ListRecordsRequest::default()
+        };
+        let (mut n_found, mut n_pages) = (0, 0);
+        loop {
+            let mut request = Request::new(wire.clone());
+            let caller = Identity::Institution(uni());
+            request.extensions_mut().insert(caller);
+            let page = service.list_records(request).await.unwrap().into_inner();
+            n_found += page.records.len();
+            n_pages += 1;
+            wire.page_token = page.next_page_token;
+            if wire.page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(n_found, expected);
+        assert!((2..=10).contains(&n_pages), "{n_pages} pages");
+    }
+}
+
+#[tokio::test]
+async fn commands_of_a_call_that_was_cut_off_stay_in_flight_until_they_are_decided() {
+    let bank = Bank::open().await;
+    let store = Arc::clone(bank.context.engine.store());
+    let free = || bank.context.in_flight.available_permits();
+    let all = free();
+    let held = store.gate.acquire().await.unwrap();
+    let service = Records(Arc::clone(&bank.context));
+    let achievements = ["a", "b", "c"].map(|record_id| certificate(record_id, ""));
+    let mut request = Request::new(v1::BatchSubmitRecordsRequest {
+        achievements: achievements.into(),
+        ..v1::BatchSubmitRecordsRequest::default()
+    });
+    let caller = Identity::Institution(uni());
+    request.extensions_mut().insert(caller);
+    tokio::select! {
+        biased;
+        _ = service.batch_submit_records(request) => panic!("the append waits"),
+        () = settle() => {}
+    }
+    settle().await;
+    assert_eq!(all - free(), 3, "the writer still has them");
+    let size = store.head().await.unwrap().size;
+    drop(held);
+    store.wait_past(Position(size)).await.unwrap();
+    settle().await;
+    assert_eq!(free(), all);
+    let statement = bank.statement().await;
+    let recorded = |entry: &&v1::StatementEntry| entry.kind() == v1::EntryKind::Recorded;
+    let n_recorded = statement.iter().filter(recorded).count();
+    assert_eq!(n_recorded, 3, "what was sent is recorded");
 }

@@ -14,6 +14,7 @@ use views::History;
 
 use super::accounts::{MERGES_MAX, being_merged};
 use super::{Caller, Context, done, opened, opened_by_actor, refuse};
+use crate::engine::Engine;
 use crate::from_proto;
 use crate::identity::Identity;
 use crate::status;
@@ -199,9 +200,8 @@ impl<S: EventStore> LearnerService for Learners<S> {
     ) -> Result<Response<v1::EraseLearnerResponse>, Status> {
         let (_, wire) = opened_by_actor(request)?;
         let (handle, scope) = from_proto::erasure(&wire).map_err(refuse)?;
-        let _permit = self.0.enter(1)?;
-        let erased = self.0.engine.erase(handle, scope).await;
-        let (outcome, erased_count) = erased.map_err(|fault| status::faulted(&fault))?;
+        let erase = |engine: Arc<Engine<S>>| async move { engine.erase(handle, scope).await };
+        let (outcome, erased_count) = self.0.carry_through(1, erase).await?;
         let done = done(Some(outcome))?;
         let handles: Vec<Handle> = std::iter::once(handle).chain(done.learner).collect();
         // What the views made of the bodies goes before the answer says that they are gone.

@@ -30,7 +30,7 @@ use std::time::Duration;
 use ledger::registry::Registry;
 use ledger::{Account, Action, Actor, Command, Event, Handle, InstitutionId, Rejection};
 use store::EventStore;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tonic::{Code, Request, Status};
 use views::{History, Views};
 
@@ -64,7 +64,7 @@ pub struct Context<S> {
     /// Limits of single requests.
     pub limits: Limits,
     /// One permit for each command that may be in flight.
-    pub in_flight: Semaphore,
+    pub in_flight: Arc<Semaphore>,
     /// How many permits there are in all.
     pub in_flight_max: usize,
     /// What is counted.
@@ -119,11 +119,37 @@ fn refuse_then(rejection: &Rejection, below: Option<u64>) -> Status {
 impl<S: EventStore> Context<S> {
     /// Carries commands out, unless too many are in flight.
     async fn execute(&self, commands: Vec<Command>, mode: Mode) -> Result<Vec<Outcome>, Status> {
-        let _permit = self.enter(commands.len())?;
-        let outcomes = self.engine.execute(commands, mode).await;
-        let outcomes = outcomes.map_err(|fault| status::faulted(&fault))?;
+        let n_commands = commands.len();
+        let execute = |engine: Arc<Engine<S>>| async move { engine.execute(commands, mode).await };
+        let outcomes = self.carry_through(n_commands, execute).await?;
         self.metrics.outcomes(&outcomes, mode.validates());
         Ok(outcomes)
+    }
+
+    /// Has the engine work on that many commands, unless too many are in flight.
+    ///
+    /// Invariant: commands are in flight until the writer has answered them, also when the caller has gone:
+    /// so whoever sends and goes away, again and again, does not fill the memory.
+    async fn carry_through<O, W>(
+        &self,
+        n_commands: usize,
+        work: impl FnOnce(Arc<Engine<S>>) -> W,
+    ) -> Result<O, Status>
+    where
+        O: Send + 'static,
+        W: Future<Output = Result<O, EngineFault>> + Send + 'static,
+    {
+        let permit = self.enter(n_commands)?;
+        let work = work(Arc::clone(&self.engine));
+        // A task of its own goes on when the call is dropped.
+        let worked = tokio::spawn(async move {
+            let output = work.await;
+            drop(permit);
+            output
+        });
+        let output = worked.await;
+        let output = output.map_err(|_| Status::internal("the call was cut off"))?;
+        output.map_err(|fault| status::faulted(&fault))
     }
 
     /// How many commands are in flight, and how many may be.
@@ -135,9 +161,9 @@ impl<S: EventStore> Context<S> {
     }
 
     /// Room for that many commands; refused rather than waited for, so that memory stays bounded.
-    fn enter(&self, n_commands: usize) -> Result<SemaphorePermit<'_>, Status> {
+    fn enter(&self, n_commands: usize) -> Result<OwnedSemaphorePermit, Status> {
         let n_permits = u32::try_from(n_commands).unwrap_or(u32::MAX);
-        let permit = self.in_flight.try_acquire_many(n_permits);
+        let permit = Arc::clone(&self.in_flight).try_acquire_many_owned(n_permits);
         permit.map_err(|_| status::faulted(&EngineFault::Overloaded))
     }
 

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::batch::{Item, Manner};
 use super::{Caller, Context, done, opened_by_actor, refuse};
-use crate::engine::Mode;
+use crate::engine::{Engine, Mode};
 use crate::from_proto::{self, Change, NewLearners};
 use crate::limits::Exceeded;
 use crate::status::{self, Explanation};
@@ -283,13 +283,12 @@ impl<S: EventStore> RecordService for Records<S> {
         let record_id = name.record_id.clone();
         let expected = wire.expected_revision.map(Revision);
         let actor = caller.actor;
-        let _permit = self.0.enter(1)?;
-        let outcome = self
-            .0
-            .engine
-            .reassign(actor, name, to, wire.reason, expected, wire.validate_only)
-            .await
-            .map_err(|fault| status::faulted(&fault))?;
+        let (reason, validate_only) = (wire.reason, wire.validate_only);
+        let reassign = |engine: Arc<Engine<S>>| async move {
+            let reassigned = engine.reassign(actor, name, to, reason, expected, validate_only);
+            reassigned.await
+        };
+        let outcome = self.0.carry_through(1, reassign).await?;
         let done = done(Some(outcome))?;
         let outcome = Some(to_proto::outcome(record_id, Ok(done), None));
         Ok(Response::new(v1::ReassignRecordResponse { outcome }))
