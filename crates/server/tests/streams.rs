@@ -551,3 +551,39 @@ async fn commands_of_a_call_that_was_cut_off_stay_in_flight_until_they_are_decid
     let n_recorded = statement.iter().filter(recorded).count();
     assert_eq!(n_recorded, 3, "what was sent is recorded");
 }
+
+#[tokio::test]
+async fn reading_the_chain_takes_a_place_among_the_streams() {
+    let bank = Bank::open().await;
+    let service = Audit(Arc::clone(&bank.context));
+    let read = || {
+        let mut request = Request::new(v1::ReadRecordsRequest::default());
+        request.extensions_mut().insert(Identity::Auditor);
+        service.read_records(request)
+    };
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(bank.subscribe().await.unwrap());
+    }
+    let mut reading = read().await.unwrap().into_inner();
+    let refused = read().await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let size = bank.context.engine.head().await.unwrap().size;
+    let mut next = 0;
+    while let Some(answer) = reading.next().await {
+        for record in answer.unwrap().records {
+            assert_eq!(record.position, next);
+            next += 1;
+        }
+    }
+    assert_eq!(next, size, "it ends at the head");
+    settle().await;
+    drop(read().await.unwrap());
+    settle().await;
+    // A server that stops begins no answer.
+    bank.stop.send_replace(true);
+    let mut stopped = read().await.unwrap().into_inner();
+    let status = stopped.next().await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(stopped.next().await.is_none());
+}

@@ -8,10 +8,9 @@ use api::v1;
 use api::v1::audit_service_server::AuditService;
 use ledger::EventKind;
 use store::{EventStore, ReadError};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
+use super::feed::{Answers, Feed, Over};
 use super::{Context, opened};
 use crate::engine::EngineFault;
 use crate::status::{self, Explanation};
@@ -21,16 +20,15 @@ pub struct Audit<S>(pub Arc<Context<S>>);
 
 /// Frames that one message of a stream gathers; one that is longer goes alone.
 const CHUNK_BYTES_MAX: u64 = 512 << 10;
-/// Messages that are read ahead of the client, so that a slow one costs bounded memory.
-const CHUNKS_AHEAD: usize = 2;
 
-type Sent = Result<v1::ReadRecordsResponse, Status>;
+/// What to do when the server stops.
+const AGAIN: &str = "read again in a moment, from the position after the last record";
 
 #[tonic::async_trait]
 impl<S: EventStore> AuditService for Audit<S> {
-    type ReadRecordsStream = ReceiverStream<Sent>;
+    type ReadRecordsStream = Answers<v1::ReadRecordsResponse>;
 
-    type SubscribeStream = super::feed::Answers<v1::SubscribeResponse>;
+    type SubscribeStream = Answers<v1::SubscribeResponse>;
 
     async fn subscribe(
         &self,
@@ -76,15 +74,19 @@ impl<S: EventStore> AuditService for Audit<S> {
             count.min(wire.limit)
         };
         let until = wire.from_position + count;
-        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        let (feed, answers) = self.0.streams.open()?;
         let store = Arc::clone(self.0.engine.store());
         let range = Range {
             from: wire.from_position,
             until,
             bodies: wire.include_bodies,
         };
-        tokio::spawn(send(store, range, sender));
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        tokio::spawn(async move {
+            let mut feed = feed;
+            let over = send(&*store, &range, &mut feed).await;
+            feed.end(over, AGAIN);
+        });
+        Ok(Response::new(answers))
     }
 }
 
@@ -94,22 +96,28 @@ struct Range {
     bodies: bool,
 }
 
-/// Sends the records until all are sent or the client has gone.
-async fn send<S: EventStore>(store: Arc<S>, range: Range, sender: mpsc::Sender<Sent>) {
+/// Sends the records until all are sent or the stream is over before.
+async fn send<S: EventStore>(
+    store: &S,
+    range: &Range,
+    feed: &mut Feed<v1::ReadRecordsResponse>,
+) -> Result<(), Over> {
     let mut next = range.from;
     while next < range.until {
-        let chunk = read(&*store, next, &range).await;
-        let failed = chunk.is_err();
-        if let Ok(chunk) = &chunk {
-            next += u64::try_from(chunk.records.len()).unwrap_or(u64::MAX);
-        }
-        if sender.send(chunk).await.is_err() || failed {
-            return;
-        }
+        // Read only when there is room, so that a slow client costs bounded memory.
+        feed.room().await?;
+        let chunk = read(store, next, range).await.map_err(Over::Refused)?;
+        next += u64::try_from(chunk.records.len()).unwrap_or(u64::MAX);
+        feed.send_now(chunk)?;
     }
+    Ok(())
 }
 
-async fn read<S: EventStore>(store: &S, from: u64, range: &Range) -> Sent {
+async fn read<S: EventStore>(
+    store: &S,
+    from: u64,
+    range: &Range,
+) -> Result<v1::ReadRecordsResponse, Status> {
     let records = store.read(chain::Position(from), CHUNK_BYTES_MAX).await;
     let records = records.map_err(read_failed)?;
     let wanted = records
