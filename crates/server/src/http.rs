@@ -42,6 +42,8 @@ pub(crate) struct Watched<S> {
     context: Arc<Context<S>>,
     data_dir: PathBuf,
     needs: Needs,
+    /// Taken for as long as the disk is asked: one that hangs holds up one thread, not one a request.
+    asking: Arc<Semaphore>,
 }
 
 impl<S> Watched<S> {
@@ -55,6 +57,7 @@ impl<S> Watched<S> {
             context,
             data_dir: config.data_dir.clone(),
             needs,
+            asking: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -155,10 +158,17 @@ impl<S: EventStore> Watched<S> {
 
     /// A disk that does not answer must not keep the port from answering.
     async fn space(&self) -> Option<Space> {
-        let dir = self.data_dir.clone();
-        let asked = tokio::task::spawn_blocking(move || durable::space(&dir));
-        let found = tokio::time::timeout(SPACE_WAIT_MAX, asked).await;
-        found.ok()?.ok()?.ok()
+        let (dir, asking) = (self.data_dir.clone(), Arc::clone(&self.asking));
+        let asked = async move {
+            let turn = asking.acquire_owned().await.ok()?;
+            let asked = tokio::task::spawn_blocking(move || {
+                let found = durable::space(&dir);
+                drop(turn);
+                found
+            });
+            asked.await.ok()?.ok()
+        };
+        tokio::time::timeout(SPACE_WAIT_MAX, asked).await.ok()?
     }
 }
 
