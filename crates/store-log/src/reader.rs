@@ -376,7 +376,11 @@ impl<F: Fs> Reader<F> {
         let Ok((record, _)) = Record::decode_frame(frame.bytes) else {
             return Ok(None);
         };
-        let leaf = &frame.bytes[FRAME_HEAD_LEN..FRAME_HEAD_LEN + frame.leaf_len];
+        // The bytes may have been read anew since the frame was measured, and say otherwise by now.
+        let leaf_end = FRAME_HEAD_LEN.saturating_add(frame.leaf_len);
+        let Some(leaf) = frame.bytes.get(FRAME_HEAD_LEN..leaf_end) else {
+            return Ok(None);
+        };
         let (hash, frame_end) = (chain_hash(leaf), frame.end);
         let next = frame.bytes.get(frame.len..);
         let next_hash = next.and_then(|next| previous_hash(next, position.0 + 1));
