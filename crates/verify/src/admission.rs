@@ -94,7 +94,9 @@ impl Admission {
         if let Said::Event(keyed) = record.said
             && keyed.event().body.signature().is_some()
         {
-            let genuine = signatures::check_one(keyed.event(), self.state.registry());
+            let is_genuine = signatures::check_one(keyed.event(), self.state.registry());
+            // Of a body that the leaf does not commit to, nobody knows that it is the one that was signed.
+            let genuine = is_genuine && record.held == Held::Body;
             out.signatures.count(genuine);
         }
         match record.said {
