@@ -70,6 +70,8 @@ impl<S: EventStore> Context<S> {
                     break 'page after;
                 }
                 after = Some(position.0);
+                // Looking an account up costs much when it has many relations: others have their turn.
+                tokio::task::yield_now().await;
             }
             let Some(until) = until else { break None };
             passed_over += LOOK_AHEAD - found.len().min(LOOK_AHEAD);
