@@ -233,9 +233,22 @@ fn parents_first(sorted: Sorted) -> Sorted {
             break;
         }
     }
+    let parents: HashMap<String, String> = waiting
+        .iter()
+        .map(|Wanted { institution, .. }| {
+            (
+                institution.institution_id.clone(),
+                institution.parent_id.clone(),
+            )
+        })
+        .collect();
     for Wanted { row, institution } in waiting {
         let (id, parent) = (institution.institution_id, institution.parent_id);
-        let sentence = format!("{id} is below {parent}, and {parent} below {id}");
+        let sentence = if is_own_ancestor(&parents, &id) {
+            format!("{id} is below {parent}, and {parent} below {id}")
+        } else {
+            format!("{id} is below {parent}, which is its own ancestor or below one that is")
+        };
         rejected.push((row, Problem::new("PARENT_CIRCLE", "parent_id", sentence)));
     }
     Sorted {
@@ -243,6 +256,20 @@ fn parents_first(sorted: Sorted) -> Sorted {
         rejected,
         skipped,
     }
+}
+
+/// Whether going up from there comes back to it.
+fn is_own_ancestor(parents: &HashMap<String, String>, id: &str) -> bool {
+    // As many steps as there are institutions: elsewhere may be a circle that never comes back here.
+    let mut above = parents.get(id);
+    for _ in 0..parents.len() {
+        match above {
+            Some(parent) if parent == id => return true,
+            Some(parent) => above = parents.get(parent),
+            None => return false,
+        }
+    }
+    false
 }
 
 /// An institution that is there.

@@ -111,6 +111,7 @@ async fn import(
         ahead: opened.ahead,
         batch: usize::from(args.batch),
         register: args.register_learners,
+        signed: sender.signer.is_some(),
         broken: opened.broken,
     };
     let mut chunks = reading.start();
@@ -135,7 +136,7 @@ async fn import(
     let settle = async |chunk, batch, answer| settling.chunk(chunk, batch, answer).await;
     let refusal = in_flight(usize::from(args.in_flight), &sender, next, settle).await?;
     let broken = broken.into_inner();
-    let stopped = stopped(&name, broken.as_ref(), refusal.as_ref(), &settling.summary);
+    let stopped = stopped(&name, broken.as_ref(), refusal.as_ref(), &settling);
     end(global, settling, stopped)
 }
 
@@ -144,17 +145,26 @@ fn stopped(
     name: &str,
     broken: Option<&Broken>,
     refusal: Option<&Refusal>,
-    summary: &Summary,
+    settling: &Settling,
 ) -> Option<String> {
+    let (summary, dry_run) = (&settling.summary, settling.dry_run);
     let why = match (broken, refusal) {
         (None, None) => return None,
         (Some(broken), _) => broken.of(name),
         (None, Some(refusal)) => Failure::Refused(Box::new(refusal.clone())).to_string(),
     };
-    let then = if summary.settled() == 0 {
-        "nothing was recorded"
-    } else {
-        "what came before is settled; import the file again when this is mended: that is safe"
+    let again = "import the file again when this is mended: that is safe";
+    let then = match (summary.settled() > 0, summary.unsent > 0) {
+        (false, false) => "nothing was recorded".to_owned(),
+        (true, false) => format!("what came before is settled; {again}"),
+        // An earlier attempt may have arrived, whatever was said of the last one.
+        (false, true) if dry_run => "nothing was recorded: rows were only checked".to_owned(),
+        (false, true) => format!("some rows may have been recorded; {again}"),
+        (true, true) if dry_run => format!("what came before was checked; {again}"),
+        (true, true) => format!(
+            "what came before is settled, and some of the rows without an answer may have been \
+             recorded; {again}"
+        ),
     };
     Some(format!("{why}\n  {then}"))
 }

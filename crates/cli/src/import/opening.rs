@@ -11,7 +11,9 @@ use crate::error::Failure;
 use crate::mapping::{Bound, Mapping};
 use crate::tabular::{Layout, Report, Rows, Source};
 
-/// Rows of a file without a header that are looked at for its keys.
+use super::reading::CHUNK_BYTES_MAX;
+
+/// Most rows of a file without a header that are looked at for its keys; fewer when they are long.
 const ROWS_AHEAD: usize = 500;
 
 /// A file that fits its mapping.
@@ -46,9 +48,13 @@ pub(super) fn open(
     let mut ahead = VecDeque::new();
     let mut later = None;
     if layout == Layout::Json {
-        while ahead.len() < ROWS_AHEAD && later.is_none() {
+        let mut bytes = 0;
+        while ahead.len() < ROWS_AHEAD && bytes < CHUNK_BYTES_MAX && later.is_none() {
             match rows.next() {
-                Ok(Some(row)) => ahead.push_back(row),
+                Ok(Some(row)) => {
+                    bytes += row.bytes();
+                    ahead.push_back(row);
+                }
                 Ok(None) => break,
                 Err(breaks) if ahead.is_empty() => return Err(broken(breaks)),
                 Err(breaks) => later = Some(breaks),

@@ -25,9 +25,12 @@ const CHUNKS_AHEAD: usize = 2;
 const BATCH_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Most bytes of one record as a message; the server takes far less.
 const RECORD_BYTES_MAX: usize = 256 * 1024;
+/// Most bytes that a signature adds to its statement: key id, signature, and whose names the statement spells
+/// out where the record leaves them to who submits it.
+const SIGNATURE_BYTES_MAX: usize = 1024;
 /// Most rows of a chunk when most of them are not sent, and most bytes of them.
 const CHUNK_ROWS_MAX: usize = 5_000;
-const CHUNK_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(super) const CHUNK_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Rows passed over before a chunk reports how far it has come.
 const SKIPPED_MAX: u64 = 50_000;
 
@@ -65,6 +68,8 @@ pub(super) struct Reading {
     pub(super) batch: usize,
     /// Whether learners are registered.
     pub(super) register: bool,
+    /// Whether records are signed when they are sent.
+    pub(super) signed: bool,
     /// Where the first attempt to read on failed, kept until all before it is sent.
     pub(super) broken: Option<Broken>,
 }
@@ -130,7 +135,7 @@ impl Reading {
                 .and_then(|mapped| Ok(self.message(mapped)?))
             {
                 Ok((achievement, learner)) => {
-                    batch_bytes += achievement.encoded_len();
+                    batch_bytes += self.sent_bytes(&achievement);
                     batch.achievements.push(achievement);
                     if let Some(learner) =
                         learner.filter(|learner| students.insert(number(learner)))
@@ -151,6 +156,16 @@ impl Reading {
         }
         chunk.bytes_read = read.load(Ordering::Relaxed);
         Ok((!chunk.is_empty()).then_some((chunk, batch)))
+    }
+
+    /// Most bytes that a record takes in its batch: a signature comes with a statement of the whole record.
+    fn sent_bytes(&self, achievement: &v1::Achievement) -> usize {
+        let bytes = achievement.encoded_len();
+        if self.signed {
+            2 * bytes + SIGNATURE_BYTES_MAX
+        } else {
+            bytes
+        }
     }
 
     /// The messages for a row.

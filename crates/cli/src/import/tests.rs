@@ -47,6 +47,7 @@ fn import(bytes: &[u8], encoding: Encoding, layout: Layout) -> Option<([u64; 3],
         ahead: VecDeque::new(),
         batch: 3,
         register: true,
+        signed: false,
         broken: None,
     };
     let mut counts = [0; 3];
@@ -68,6 +69,20 @@ fn import(bytes: &[u8], encoding: Encoding, layout: Layout) -> Option<([u64; 3],
             }
         }
     }
+}
+
+#[test]
+fn long_lines_are_not_read_far_ahead() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("long.jsonl");
+    let long = "x".repeat(1024 * 1024);
+    let line = |more: &str| {
+        format!("{{\"id\":\"1\",\"day\":\"2025-06-30\",\"code\":\"a\",\"more\":\"{more}\"}}\n")
+    };
+    std::fs::write(&path, line("") + &line(&long).repeat(20)).unwrap();
+    let opened = super::opening::open(&path, mapping(), None).unwrap();
+    // 8 MiB are enough to know the keys; the rest is still to be read.
+    assert_eq!(opened.ahead.len(), 1 + 8);
 }
 
 /// The rows, and where they break off.

@@ -487,6 +487,35 @@ async fn institutions_come_from_a_table_in_any_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_below_a_circle_are_not_said_to_be_in_it() {
+    let desk = Desk::open().await;
+    desk.write(
+        "s.csv",
+        "institution_id,name,language,parent_id\na,A,en,b\nb,B,en,a\nc,C,en,a\nd,D,en,c\n",
+    );
+    let path = desk.path("s.csv");
+    let output = desk
+        .server
+        .run(&["institution", "import", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let rejected = std::fs::read(desk.path("s.csv.rejected.csv")).unwrap();
+    let sentences: Vec<String> = table(&rejected)
+        .into_iter()
+        .map(|row| row["rejected_sentence"].clone())
+        .collect();
+    assert_eq!(
+        sentences,
+        [
+            "a is below b, and b below a",
+            "b is below a, and a below b",
+            "c is below a, which is its own ancestor or below one that is",
+            "d is below c, which is its own ancestor or below one that is",
+        ]
+    );
+    desk.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_killed_leaves_nothing_half_and_is_simply_run_again() {
     let desk = Desk::open().await;
     desk.write("m.toml", SIMPLE);

@@ -17,3 +17,4 @@ mod real_input;
 mod running;
 mod signing;
 mod submitting;
+mod unanswered;

@@ -347,6 +347,35 @@ async fn a_registrars_file_is_signed_row_by_row() {
     assert!(report.contains("issuer-signed 3, all genuine"), "{report}");
 }
 
+/// Titles of a KiB each in eight languages: 300 such records are 2.4 MiB, and signed more than a call may have.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_rows_are_signed_and_still_fit_into_their_calls() {
+    let school = School::open().await;
+    let titles: Vec<String> = ["en", "de", "fr", "it", "es", "pt", "nl", "sv"]
+        .iter()
+        .map(|language| format!("{{ value = \"{{t}}\", language = \"{language}\" }}"))
+        .collect();
+    let titles = format!("titles = [{}]", titles.join(", "));
+    let one = "titles = [{ value = \"A course\", language = \"en\" }]";
+    school.write("m.toml", &MAPPING.replace(one, &titles));
+    let long = "t".repeat(1000);
+    let rows: String = (0..300).map(|n| format!("l{n},1,3,{long}\n")).collect();
+    school.write("l.csv", &format!("id,s,n,t\n{rows}"));
+    let key = school.path("key.pem");
+    school.ok(&["institution", "key", "generate", "--out", &key]);
+    let add = ["institution", "key", "add", "uni", "--key-id", "k1"];
+    school.ok(&[&add[..], &["--public-key", &key]].concat());
+    let (code, said) = school.import("l.csv", "key.pem", &["--dry-run"]);
+    assert!(
+        code == 0 && said.contains("300  would be recorded"),
+        "{said}"
+    );
+    let (code, said) = school.import("l.csv", "key.pem", &[]);
+    assert!(code == 0 && said.contains("300  recorded"), "{said}");
+    assert_eq!(school.is_signed("l299"), [true]);
+    school.server.stop();
+}
+
 impl School {
     /// Every row comes back with the reason; none is recorded, and no learner is registered.
     fn refuses_rows(&self, key: &str, reason: &str, sentence: &str) {
