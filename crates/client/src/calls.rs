@@ -3,10 +3,11 @@
 //! Apart from the connection because this table is the whole of what makes repeating safe: nobody who
 //! makes a call can say otherwise, and a test compares it with the API.
 //!
-//! A call may be repeated when the ledger answers its second arrival like the first, whatever has happened
-//! in between: reads; submissions and new versions, which their record ids and contents identify; learners
-//! with a request id (a request without one is given one); an institution's first registration; and
-//! whatever is only checked. Everything else, such as suspending, linking or publishing, might undo what
+//! A call may be repeated when its second arrival changes nothing, whatever has happened in between: reads;
+//! submissions and new versions, which their record ids and contents identify; learners with a request id
+//! (a request without one is given one); an institution's first registration; and whatever is only
+//! checked. The answer may be another one by then: an institution that somebody updated in between is there
+//! already, with other content. Everything else, such as suspending, linking or publishing, might undo what
 //! somebody did after the first arrival, and is repeated only when the first one certainly did nothing.
 
 use std::future::Future;
@@ -19,7 +20,7 @@ use crate::connection::Client;
 /// What a second arrival of a call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repetition {
-    /// Nothing; it is answered like the first.
+    /// Nothing. It is answered like the first, unless what it is about has changed in between.
     ChangesNothing,
     /// Perhaps something.
     MayChange,
