@@ -20,6 +20,8 @@ use crate::to_proto;
 
 /// Accounts that one call passes over before it returns what it has.
 const PASSED_OVER_MAX: usize = 10_000;
+/// Accounts of which one call looks up records and candidates, which takes several reads each.
+const LOOKED_UP_MAX: usize = 100;
 /// Accounts that are looked at in one go.
 const LOOK_AHEAD: usize = 256;
 
@@ -47,7 +49,7 @@ impl<S: EventStore> Context<S> {
             moment,
             registry,
         };
-        let mut passed_over = 0;
+        let (mut passed_over, mut looked_up) = (0, 0);
         let more = 'page: loop {
             let place = after.map(chain::Position);
             let found = self.views.pending(place, LOOK_AHEAD, moment.size);
@@ -57,7 +59,9 @@ impl<S: EventStore> Context<S> {
             for ((position, handle), record) in found.iter().zip(&records) {
                 let concerned = concerned(caller, sender.as_ref(), record)?;
                 let shown = match concerned {
+                    Some(_) if looked_up >= LOOKED_UP_MAX => false,
                     Some(reference) => {
+                        looked_up += 1;
                         let waits = self.waits(&seeker, *handle, record, &reference);
                         page.add(waits.await?)
                     }

@@ -9,6 +9,8 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod watched;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,81 +19,25 @@ use api::v1;
 use api::v1::account_service_server::AccountService;
 use api::v1::audit_service_server::AuditService;
 use api::v1::learner_reference::Reference;
+use api::v1::learner_service_server::LearnerService;
 use api::v1::record_service_server::RecordService;
-use chain::{Block, BlockBuilder, Head, Position, Record, Salt};
+use chain::{BlockBuilder, Position, Salt};
 use creditbank_server::clock::{Clock, ManualClock};
 use creditbank_server::engine::{Engine, LedgerKeys, Mode, WriterOptions};
 use creditbank_server::identity::Identity;
 use creditbank_server::limits::{Limits, StreamLimits};
 use creditbank_server::services::{
-    Accounts, Answers, Audit, Context, Records, Registries, Streams,
+    Accounts, Answers, Audit, Context, Learners, Records, Registries, Streams,
 };
 use creditbank_server::{from_proto, reference};
 use ledger::words::{InstitutionProfile, LearnerProfile, Scope, StudentNumber, Text};
 use ledger::{Action, Actor, Command, InstitutionId, Timestamp};
-use store::{AppendError, EventStore, Fault, Key, MemoryStore, ReadError};
+use store::{EventStore, MemoryStore};
 use tokio::sync::{Semaphore, watch};
 use tokio_stream::StreamExt;
 use tonic::{Code, Request};
 
-/// A memory store that counts what is read from it, and that can be made to keep appends waiting.
-struct Watched {
-    store: MemoryStore,
-    n_read: AtomicUsize,
-    /// Taken by every append for as long as it lasts.
-    gate: Semaphore,
-}
-
-impl EventStore for Watched {
-    async fn head(&self) -> Result<Head, Fault> {
-        self.store.head().await
-    }
-
-    async fn append_keyed(
-        &self,
-        expected: Head,
-        block: Block,
-        keys: Option<Vec<(Key, Position)>>,
-    ) -> Result<Head, AppendError> {
-        let _open = self.gate.acquire().await.unwrap();
-        self.store.append_keyed(expected, block, keys).await
-    }
-
-    async fn read(&self, from: Position, bytes_max: u64) -> Result<Vec<Record>, ReadError> {
-        let records = self.store.read(from, bytes_max).await?;
-        self.n_read.fetch_add(records.len(), Ordering::Relaxed);
-        Ok(records)
-    }
-
-    async fn get(&self, positions: &[Position]) -> Result<Vec<Record>, ReadError> {
-        self.store.get(positions).await
-    }
-
-    async fn find(&self, keys: &[Key]) -> Result<Vec<Option<Position>>, ReadError> {
-        self.store.find(keys).await
-    }
-
-    async fn find_all(
-        &self,
-        key: Key,
-        from: Position,
-        below: Position,
-    ) -> Result<Vec<Position>, ReadError> {
-        self.store.find_all(key, from, below).await
-    }
-
-    async fn erase(&self, positions: &[Position], through: Position) -> Result<(), Fault> {
-        self.store.erase(positions, through).await
-    }
-
-    async fn erased_through(&self) -> Result<Option<Position>, Fault> {
-        self.store.erased_through().await
-    }
-
-    async fn wait_past(&self, position: Position) -> Result<Head, Fault> {
-        self.store.wait_past(position).await
-    }
-}
+use watched::Watched;
 
 /// The services of a ledger in memory.
 struct Bank {
@@ -586,4 +532,33 @@ async fn reading_the_chain_takes_a_place_among_the_streams() {
     let status = stopped.next().await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(stopped.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_page_of_those_who_wait_has_at_most_a_hundred() {
+    let bank = Bank::open().await;
+    for number in 0..150 {
+        let wire = v1::Achievement {
+            learner: Some(student(&format!("P{number}"))),
+            ..certificate(&format!("r{number}"), "")
+        };
+        let drawn = bank.context.engine.fresh_handle().unwrap();
+        let action = from_proto::submission(wire, &uni(), drawn).unwrap();
+        bank.carry_out(Actor::Institution(uni()), action).await;
+    }
+    let service = Learners(Arc::clone(&bank.context));
+    let mut page_token = String::new();
+    for (n_expected, is_last) in [(100, false), (50, true)] {
+        let mut request = Request::new(v1::ListPendingLearnersRequest {
+            page_size: 1_000,
+            page_token,
+            ..v1::ListPendingLearnersRequest::default()
+        });
+        request.extensions_mut().insert(Identity::Operator);
+        let page = service.list_pending_learners(request).await;
+        let page = page.unwrap().into_inner();
+        assert_eq!(page.learners.len(), n_expected);
+        page_token = page.next_page_token;
+        assert_eq!(page_token.is_empty(), is_last);
+    }
 }
