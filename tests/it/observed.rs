@@ -2,6 +2,7 @@
 //!
 //! Apart from the tests of calls because it is asked in plain HTTP, beside them.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use api::v1::learner_reference::Reference;
@@ -145,6 +146,45 @@ async fn metrics_follow_what_was_done() {
     for word in ["uni", "S1", "S-unknown", "R-", "learner:"] {
         assert!(!found.contains(&format!("\"{word}")), "{word} in\n{found}");
     }
+    bank.stop_and_verify().await;
+}
+
+/// The names in the table of metrics for who runs a server.
+fn documented() -> BTreeSet<String> {
+    let text = include_str!("../../docs/operations.md");
+    let section = text.split("\n## Metrics\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    let quoted = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let names = quoted.filter_map(|name| name.split('{').next());
+    names.map(str::to_owned).collect()
+}
+
+/// The metrics that are printed, as their samples are called; a histogram without what is behind its name.
+fn printed(metrics: &str) -> BTreeSet<String> {
+    let families = metrics.lines().filter_map(|line| {
+        let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
+        Some(match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        })
+    });
+    families.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_that_are_printed_are_those_that_are_documented() {
+    let bank = watched().await;
+    // A metric by labels is printed once there is something to count.
+    submit_of_every_kind(&bank).await;
+    let (documented, printed) = (documented(), printed(&metrics(&bank).await));
+    let missing: Vec<&String> = documented.difference(&printed).collect();
+    assert!(missing.is_empty(), "documented, not printed: {missing:?}");
+    let ours = |name: &&String| name.starts_with("creditbank_");
+    let untold: Vec<&String> = printed.difference(&documented).filter(ours).collect();
+    assert!(untold.is_empty(), "printed, not documented: {untold:?}");
     bank.stop_and_verify().await;
 }
 
