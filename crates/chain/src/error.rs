@@ -8,6 +8,7 @@ use crate::bytes::Short;
 use crate::hash::Hash;
 use crate::head::Head;
 use crate::position::{Position, Timestamp};
+use crate::tree::TreeHash;
 
 /// A text that is no hash, handle or head.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -340,4 +341,171 @@ impl From<Short> for SegmentError {
     fn from(Short { needed, found }: Short) -> SegmentError {
         SegmentError::Truncated { needed, found }
     }
+}
+
+/// A proof of the tree that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// The tree is too small.
+    #[error("a tree of {size} leaves has no leaf {index}")]
+    NoSuchLeaf {
+        /// The leaf asked for, from 0.
+        index: u64,
+        /// Leaves of the tree.
+        size: u64,
+    },
+    /// The newer tree has fewer leaves.
+    #[error("a tree of {new} leaves cannot continue one of {old}")]
+    Shrunk {
+        /// Leaves of the older tree.
+        old: u64,
+        /// Leaves of the newer tree.
+        new: u64,
+    },
+    /// There is no proof of consistency with the empty tree.
+    #[error("nothing can be proved about a tree without leaves")]
+    OfNothing,
+    /// Fewer hashes than the sizes ask for.
+    #[error("the proof has too few hashes for these sizes")]
+    TooShort,
+    /// More hashes than the sizes ask for.
+    #[error("the proof has too many hashes for these sizes")]
+    TooLong,
+    /// The hashes lead to another root.
+    #[error("the proof leads to the root {found}, expected {expected}")]
+    Root {
+        /// The root that is vouched for.
+        expected: TreeHash,
+        /// What the proof leads to.
+        found: TreeHash,
+    },
+}
+
+/// A text that is no signed note, a key that is none, or a signature that does not hold (C2SP
+/// signed-note).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// Longer than any note is.
+    #[error("expected at most {max} bytes, found {found}")]
+    Length {
+        /// Bytes found.
+        found: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// Not UTF-8, or with control characters.
+    #[error("expected UTF-8 text without control characters but line feeds")]
+    Text,
+    /// No blank line before signatures.
+    #[error("expected a text, a blank line, and at least one signature line")]
+    Shape,
+    /// A signature line that is none.
+    #[error(
+        "signature line {line} is not: em dash, space, key name, space, base64 of key id and signature"
+    )]
+    SignatureLine {
+        /// From 1.
+        line: usize,
+    },
+    /// More signature lines than are looked at.
+    #[error("expected at most {max} signature lines, found {found}")]
+    TooMany {
+        /// Lines found.
+        found: usize,
+        /// Lines allowed.
+        max: usize,
+    },
+    /// A known key's signature that does not hold: the note is to be believed in nothing.
+    #[error("the signature by {name} does not hold")]
+    Forged {
+        /// The key's name.
+        name: String,
+    },
+    /// No signature of a key that is trusted.
+    #[error("no signature by {name} with that key")]
+    Unsigned {
+        /// The name that was looked for.
+        name: String,
+    },
+    /// A key that is no verifier key.
+    #[error(
+        "{problem}: a verifier key is NAME+ID+BASE64, where the id is eight lower-case hexadecimal digits made from name and key"
+    )]
+    Key {
+        /// What is wrong.
+        problem: &'static str,
+    },
+}
+
+/// A text that is no checkpoint (C2SP tlog-checkpoint).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// Something is wrong with the note.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// Fewer than three lines.
+    #[error("expected the lines origin, size and root")]
+    Lines,
+    /// An empty origin.
+    #[error("expected an origin on the first line")]
+    Origin,
+    /// Another ledger's.
+    #[error("expected the origin {expected}, found {found}")]
+    OtherOrigin {
+        /// The ledger that is trusted.
+        expected: String,
+        /// The ledger that it is of.
+        found: String,
+    },
+    /// A size in another spelling.
+    #[error("expected the size as a decimal number without leading zeros")]
+    Size,
+    /// A root that is no hash.
+    #[error("expected the root as base64 of 32 bytes")]
+    Root,
+    /// An empty tree with another root.
+    #[error("a tree without leaves has the SHA-256 of nothing as its root")]
+    RootOfNothing,
+}
+
+/// A path that names no tile (C2SP tlog-tiles).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TilePathError {
+    /// Neither a tile nor an entry bundle.
+    #[error("expected tile/LEVEL/INDEX or tile/entries/INDEX, where .p/WIDTH may follow")]
+    Shape,
+    /// A level that no tree has.
+    #[error("expected a level from 0 to 63 without leading zeros")]
+    Level,
+    /// Not in groups of three digits.
+    #[error("expected the index in groups of three digits, all but the last with an x before it")]
+    Index,
+    /// A width that no partial tile has.
+    #[error("expected a width from 1 to 255 without leading zeros")]
+    Width,
+}
+
+/// A text that is no receipt, or a receipt that does not hold (C2SP tlog-proof).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// Not the first line of a proof.
+    #[error("expected {expected:?} as the first line")]
+    Head {
+        /// The line.
+        expected: &'static str,
+    },
+    /// A line that is not what belongs there.
+    #[error("line {line}: expected {expected}")]
+    Line {
+        /// From 1.
+        line: usize,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// Something is wrong with the checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The proof does not hold.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
 }
