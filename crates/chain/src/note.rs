@@ -20,6 +20,7 @@ pub const NOTE_BYTES_MAX: usize = 1 << 20;
 pub const NOTE_SIGNATURES_MAX: usize = 1_024;
 
 const EM_DASH: &str = "\u{2014} ";
+const SECRET: &str = "PRIVATE+KEY+";
 
 /// How a key signs. The number is part of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +194,46 @@ impl NoteSigner {
         let key = SigningKey::from_bytes(secret);
         let verifier = VerifierKey::new(name, KeyType::Ed25519, key.verifying_key())?;
         Ok(NoteSigner { verifier, key })
+    }
+
+    /// The secret in the text form of Go's `x/mod/sumdb/note`, `PRIVATE+KEY+NAME+ID+BASE64`, which others'
+    /// tools read.
+    #[must_use]
+    pub fn to_secret_text(&self) -> String {
+        let id = u32::from_be_bytes(self.verifier.id());
+        let mut typed = vec![self.verifier.kind.number()];
+        typed.extend_from_slice(self.key.as_bytes());
+        let key = BASE64.encode(typed);
+        format!("{SECRET}{}+{id:08x}+{key}", self.verifier.name)
+    }
+
+    /// Reads [`NoteSigner::to_secret_text`].
+    ///
+    /// # Errors
+    /// [`NoteError::Key`], which never tells what it read.
+    pub fn from_secret_text(text: &str) -> Result<NoteSigner, NoteError> {
+        let wrong = |problem| NoteError::Key { problem };
+        let rest = text.strip_prefix(SECRET);
+        let rest = rest.ok_or_else(|| wrong("it does not begin with PRIVATE+KEY+"))?;
+        let mut parts = rest.splitn(3, '+');
+        let (Some(name), Some(id), Some(typed)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(wrong("it has fewer than three parts"));
+        };
+        let typed = BASE64
+            .decode(typed)
+            .map_err(|_| wrong("the key is not base64"))?;
+        let Some((1, secret)) = typed.split_first() else {
+            return Err(wrong("the key is not of the type that signs notes"));
+        };
+        let secret: [u8; 32] = secret
+            .try_into()
+            .map_err(|_| wrong("an Ed25519 secret has 32 bytes"))?;
+        let signer = NoteSigner::new(name, &secret)?;
+        let expected = format!("{:08x}", u32::from_be_bytes(signer.verifier.id()));
+        if id != expected {
+            return Err(wrong("the id is not that of name and key"));
+        }
+        Ok(signer)
     }
 
     /// The key that checks what this one signs.

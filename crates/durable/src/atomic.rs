@@ -18,12 +18,24 @@ use crate::{File, Fs, Mode};
 /// # Errors
 /// Any step that fails. Afterwards the file holds the old or the new content.
 pub fn write_atomic<F: Fs>(fs: &F, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    write_as(fs, dir, name, bytes, Mode::Create)
+}
+
+/// [`write_atomic`] of a secret: only its owner may read the file, from its first moment on.
+///
+/// # Errors
+/// As there.
+pub fn write_atomic_private<F: Fs>(fs: &F, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    write_as(fs, dir, name, bytes, Mode::CreatePrivate)
+}
+
+fn write_as<F: Fs>(fs: &F, dir: &Path, name: &str, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
     match fs.remove(&temporary) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let file = fs.open(&temporary, Mode::Create)?;
+    let file = fs.open(&temporary, mode)?;
     file.write_all_at(bytes, 0)?;
     file.sync_data()?;
     fs.rename(&temporary, &dir.join(name))?;

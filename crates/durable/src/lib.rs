@@ -11,7 +11,7 @@ mod sim;
 use std::io;
 use std::path::Path;
 
-pub use atomic::{make_dir, read_exact_at, read_file, write_atomic};
+pub use atomic::{make_dir, read_exact_at, read_file, write_atomic, write_atomic_private};
 pub use machine::{FileSystem, Space, lock_holder, space};
 pub use os::{OsFile, OsFs, OsLock, syncs};
 pub use sim::{Effect, Op, SECTOR_BYTES, SimFile, SimFs, SimLock, Survivors};
@@ -25,6 +25,8 @@ pub enum Mode {
     Write,
     /// Read and write; the file must not exist and is created empty.
     Create,
+    /// The same, for its owner alone (mode 0600): for secrets.
+    CreatePrivate,
 }
 
 /// A file system as a store sees it: names, bytes, and when each of them survives a power loss.

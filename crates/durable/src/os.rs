@@ -4,7 +4,7 @@
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,6 +51,9 @@ impl Fs for OsFs {
             }
             Mode::Create => {
                 options.write(true).create_new(true);
+            }
+            Mode::CreatePrivate => {
+                options.write(true).create_new(true).mode(0o600);
             }
         }
         options.open(path).map(OsFile)

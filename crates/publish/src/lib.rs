@@ -6,6 +6,7 @@
 
 mod fault;
 mod hashes;
+pub mod key;
 mod publisher;
 
 pub use fault::PublishFault;

@@ -37,6 +37,28 @@ fn the_published_notes_are_read_and_their_keys_written_back() {
 }
 
 #[test]
+fn a_secret_of_anothers_tool_signs_as_it_does() {
+    let secret = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+    let signer = NoteSigner::from_secret_text(secret).unwrap();
+    assert_eq!(signer.verifier().to_string(), NEUMANN_KEY);
+    assert_eq!(signer.to_secret_text(), secret);
+    let (text, _) = NEUMANN.rsplit_once("\n\n").unwrap();
+    assert_eq!(signer.sign(&format!("{text}\n")), NEUMANN);
+    assert!(!format!("{signer:?}").contains("AYEK"));
+    for bad in [
+        "",
+        NEUMANN_KEY,
+        "PRIVATE+KEY+PeterNeumann+c74f20a3",
+        "PRIVATE+KEY+PeterNeumann+c74f20a4+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz",
+        "PRIVATE+KEY+PeterNeumann+c74f20a3+BIEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz",
+        "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEK",
+    ] {
+        let refused = NoteSigner::from_secret_text(bad).unwrap_err();
+        assert!(matches!(refused, NoteError::Key { .. }), "{bad}");
+    }
+}
+
+#[test]
 fn a_checkpoint_is_signed_and_cosigned_as_published() {
     let signer = bank();
     assert_eq!(signer.verifier().to_string(), BANK_KEY);

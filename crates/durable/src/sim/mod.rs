@@ -217,13 +217,13 @@ impl Fs for SimFs {
     }
 
     fn open(&self, path: &Path, mode: Mode) -> io::Result<SimFile> {
-        let op = if mode == Mode::Create {
+        let op = if matches!(mode, Mode::Create | Mode::CreatePrivate) {
             Op::Name
         } else {
             Op::Read
         };
         let file = self.op(op, |s| match mode {
-            Mode::Create => s.disk.create(path),
+            Mode::Create | Mode::CreatePrivate => s.disk.create(path),
             Mode::Read | Mode::Write => s.disk.file(path),
         })?;
         Ok(SimFile {
