@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Package};
 use super::{metadata, root, rust_files};
 
 /// What each crate may name of ours, besides what tests name (ARCHITECTURE.md shows the same).
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("chain", &[]),
     ("ledger", &[]),
     ("durable", &[]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("store", &["chain"]),
     ("store-log", &["store", "chain", "durable"]),
     ("views", &["store", "chain", "ledger", "durable"]),
+    ("publish", &["store", "chain", "durable"]),
     (
         "server",
         &[

@@ -1,5 +1,11 @@
 //! Notes, checkpoints, receipts and tile paths: the published vectors, and everything that is not one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::as_conversions,
+    reason = "a test stops at what it did not expect"
+)]
+
 use creditbank_chain::{
     Checkpoint, CheckpointError, KeyType, Note, NoteError, NoteSigner, Receipt, ReceiptError, Tile,
     TileKind, TilePathError, TreeHash, VerifierKey, bundled_entries, entry_bundle,
